@@ -1,0 +1,1 @@
+"""What a developer needs: environment, checks, tests, the packaged program. dev.py uses the standard library only."""

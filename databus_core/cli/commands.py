@@ -1,0 +1,268 @@
+"""The commands. The desktop app adds one more to them: `gui`."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from databus_core import __version__
+from databus_core.cli import terminal
+from databus_core.cli.terminal import TRIPS_HAD_ERRORS, Progress, errors_in_words, fail, say
+from databus_core.engine.check import problems_with
+from databus_core.engine.control import command
+from databus_core.engine.dispatcher import Dispatcher, ErrorWatch
+from databus_core.engine.driver import BusTicket
+from databus_core.engine.factories import Factories
+from databus_core.engine.peek import peek as peek_sources
+from databus_core.engine.storage import Storage
+from databus_core.errors import DatabaseHeldError
+from databus_core.model.holder import Holder
+from databus_core.model.log import Log
+from databus_core.model.query import LogQuery, Query
+from databus_core.model.queue_entry import QueueStatus
+from databus_core.model.ticket import DispatcherTicket
+from databus_core.plugins.database import Database, DatabaseContext
+from databus_core.resources import resource
+
+app = typer.Typer(
+    name="databus",
+    help="Moves passengers (mails, orders, files) between systems.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+TICKET = Path("ticket.json")
+TicketOption = Annotated[
+    Path, typer.Option("--ticket", "-t", help="Ticket file.", show_default="ticket.json in the current folder")
+]
+TicketArgument = Annotated[
+    Path | None, typer.Argument(metavar="[TICKET]", help="Ticket file; the same as --ticket.", show_default=False)
+]
+ClientArgument = Annotated[str, typer.Argument(help="Client id.")]
+PassengerArgument = Annotated[str, typer.Argument(help="Name of a client passenger.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@contextmanager
+def opened(ticket: DispatcherTicket, holder: Holder | None) -> Generator[Storage]:
+    """The ticket's storage: for reading beside a running dispatcher, or held for writing."""
+    factories = Factories(ticket)
+    database = _database(ticket, factories)
+    database.open(holder)
+    try:
+        yield Storage(database, ticket, factories)
+    finally:
+        database.close()
+
+
+def _database(ticket: DispatcherTicket, factories: Factories) -> Database:
+    context = DatabaseContext(folder=ticket.folder, arguments=ticket.database_arguments, report=terminal.warn)
+    return factories.create(Database, ticket.database_module, context)
+
+
+@app.callback(invoke_without_command=True)
+def databus(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Moves passengers (mails, orders, files) between systems."""
+    if version:
+        say(f"databus {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        desktop = next((each for each in app.registered_commands if each.name == "gui"), None)
+        if desktop is None or desktop.callback is None:
+            say(context.get_help())
+            raise typer.Exit
+        desktop.callback()
+
+
+@app.command()
+def run(
+    ticket_argument: TicketArgument = None,
+    ticket_file: TicketOption = TICKET,
+    once: Annotated[bool, typer.Option("--once", help="Drive every client passenger one time, then exit.")] = False,
+) -> None:
+    """Run the dispatcher without a screen, until Ctrl-C; a second Ctrl-C leaves trips that do not end."""
+    with errors_in_words():
+        run_headless(DispatcherTicket.load(ticket_argument or ticket_file), once=once)
+
+
+def run_headless(ticket: DispatcherTicket, *, once: bool = False) -> NoReturn:
+    """Run a ticket with progress on the terminal, and end the command with the right exit code."""
+    dispatcher = Dispatcher(ticket, Progress(), program="databus run")
+    if once:
+        watch = ErrorWatch()
+        dispatcher.add_observer(watch)
+        asyncio.run(_every_route_once(dispatcher))
+        raise typer.Exit(TRIPS_HAD_ERRORS if watch.seen else 0)
+    say(f"{ticket.system_alias} runs. Press Ctrl-C to stop.")
+    raise typer.Exit(dispatcher.run())
+
+
+async def _every_route_once(dispatcher: Dispatcher) -> None:
+    await dispatcher.start(paused=True)
+    try:
+        for row in dispatcher.timetable():
+            await dispatcher.drive(row.client_id, row.client_passenger.name)
+    finally:
+        await dispatcher.shut_down()
+
+
+@app.command()
+def drive(client: ClientArgument, passenger: PassengerArgument, ticket_file: TicketOption = TICKET) -> None:
+    """Make one trip of one client passenger here and now."""
+    with errors_in_words():
+        ticket = DispatcherTicket.load(ticket_file)
+        dispatcher = Dispatcher(ticket, Progress(), program="databus drive")
+        try:
+            log = asyncio.run(_one_trip(dispatcher, client, passenger))
+        except DatabaseHeldError as error:
+            fail(f"{error} There, `databus expedite` does the same.")
+        raise typer.Exit(TRIPS_HAD_ERRORS if log.has_errors else 0)
+
+
+async def _one_trip(dispatcher: Dispatcher, client: str, passenger: str) -> Log:
+    await dispatcher.start(paused=True)
+    try:
+        return await dispatcher.drive(client, passenger)
+    finally:
+        await dispatcher.shut_down()
+
+
+@app.command()
+def expedite(client: ClientArgument, passenger: PassengerArgument, ticket_file: TicketOption = TICKET) -> None:
+    """Let the running dispatcher drive one client passenger now."""
+    with errors_in_words():
+        ticket = DispatcherTicket.load(ticket_file)
+        _tell_dispatcher(ticket, "expedite", client_id=client, client_passenger=passenger)
+        say(f"{client} / {passenger} departs.")
+
+
+def _tell_dispatcher(ticket: DispatcherTicket, verb: str, **arguments: object) -> None:
+    """Send a command to the dispatcher that holds the ticket's database."""
+    database = _database(ticket, Factories(ticket))
+    holder = database.holder()
+    if holder is None or not holder.control:
+        fail(f"No dispatcher runs on {database}. Start one with `databus run` or the desktop app.")
+    command(holder.control, verb, **arguments)
+
+
+@app.command()
+def new(
+    folder: Annotated[Path, typer.Argument(help="Folder to make; it must not have a ticket yet.")],
+    demo: Annotated[bool, typer.Option("--demo", help="With the demo: sample mails, orders and texts.")] = False,
+) -> None:
+    """Make a folder with a ticket and what it needs."""
+    ticket = folder / TICKET
+    if ticket.exists():
+        fail(f"{ticket} exists already.")
+    try:
+        shutil.copytree(resource("demo" if demo else "new"), folder, dirs_exist_ok=True)
+    except (OSError, shutil.Error) as error:
+        fail(f"{folder} cannot be made: {error}")
+    say(f"Made {ticket}. Next: databus gui {ticket}")
+
+
+@app.command()
+def check(ticket_argument: TicketArgument = None, ticket_file: TicketOption = TICKET) -> None:
+    """Check ticket, configurations and plug-ins, and list every problem."""
+    with errors_in_words():
+        problems = list(problems_with(DispatcherTicket.load(ticket_argument or ticket_file)))
+    for problem in problems:
+        terminal.warn(f"✗ {problem}")
+    if problems:
+        fail(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}.")
+    say("✓ Everything is in order.")
+
+
+@app.command()
+def queue(
+    client: ClientArgument,
+    status: Annotated[QueueStatus | None, typer.Option(help="Only passengers with this status.")] = None,
+    as_json: JsonOption = False,
+    ticket_file: TicketOption = TICKET,
+) -> None:
+    """List a client's passengers, newest first."""
+    with errors_in_words(), opened(DispatcherTicket.load(ticket_file), None) as storage:
+        database = storage.database
+        total = database.queue_rows(Query(client_id=client, status=status, limit=1)).total
+        page = database.queue_rows(Query(client_id=client, status=status, limit=max(1, total)))
+        if as_json:
+            entries = [database.entry(client, row.internal_id) for row in page.rows]
+            terminal.print_json([terminal.entry_document(entry) for entry in entries])
+        else:
+            terminal.print_queue(page.rows, page.total)
+
+
+@app.command(name="queue-set")
+def queue_set(
+    client: ClientArgument,
+    internal_id: Annotated[str, typer.Argument(help="Internal id of a passenger, as `databus queue` shows it.")],
+    step: Annotated[str, typer.Argument(help="Name of a step: the module of a puller, processor or pusher.")],
+    status: Annotated[QueueStatus, typer.Argument(help="What the step is set to.")],
+    ticket_file: TicketOption = TICKET,
+) -> None:
+    """Set one step of one passenger by hand; a running dispatcher is told to do it."""
+    with errors_in_words():
+        ticket = DispatcherTicket.load(ticket_file)
+        request: dict[str, Any] = {
+            "internal_id": internal_id,
+            "step_name": step,
+            "status": status,
+            "who": "command line",
+        }
+        try:
+            with opened(ticket, Holder("databus queue-set")) as storage:
+                storage.queue(client).set_step(**request)
+        except DatabaseHeldError:
+            _tell_dispatcher(ticket, "set_step", client_id=client, **request)
+        say(f"{step} of {internal_id} is {status.value} now.")
+
+
+@app.command()
+def logs(
+    client: ClientArgument,
+    log_id: Annotated[str, typer.Argument(help="A log's id; without it, the logs are listed.")] = "",
+    as_json: JsonOption = False,
+    ticket_file: TicketOption = TICKET,
+) -> None:
+    """List a client's logs, newest first, or show one."""
+    with errors_in_words(), opened(DispatcherTicket.load(ticket_file), None) as storage:
+        if log_id:
+            entries = storage.database.log_entries(client, log_id).rows
+            (terminal.print_json if as_json else terminal.print_log)(entries)
+            return
+        total = storage.database.log_rows(LogQuery(client_id=client, limit=1)).total
+        page = storage.database.log_rows(LogQuery(client_id=client, limit=max(1, total)))
+        if as_json:
+            terminal.print_json(page.rows)
+        else:
+            terminal.print_logs(page.rows, page.total)
+
+
+@app.command()
+def peek(
+    client: ClientArgument,
+    passenger: PassengerArgument,
+    as_json: JsonOption = False,
+    ticket_file: TicketOption = TICKET,
+) -> None:
+    """Show what waits in the source systems of a client passenger, without consuming it."""
+    with errors_in_words():
+        ticket = DispatcherTicket.load(ticket_file)
+        with opened(ticket, None) as storage:
+            configuration, _ = storage.customizing.client(client)
+            bus_ticket = BusTicket.issue(client, configuration, passenger, ticket.folder)
+            shown = peek_sources(bus_ticket, storage.database, Factories(ticket))
+    if as_json:
+        terminal.print_json([terminal.peek_document(each) for each in shown])
+    else:
+        terminal.print_peek(shown)

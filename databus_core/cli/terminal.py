@@ -1,0 +1,178 @@
+"""What the commands print: progress of trips, tables, JSON, and errors in words."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import orjson
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from databus_core.engine.peek import PeekedPassenger, PullerPeek
+from databus_core.errors import DatabusError
+from databus_core.model.client import Client, ClientPassenger
+from databus_core.model.clock import format_local
+from databus_core.model.log import Log, LogEntry, MessageType
+from databus_core.model.query import LogRow, QueueRow
+from databus_core.model.queue_entry import QueueEntry, Step
+from databus_core.plugins.observer import DispatcherObserver
+
+TRIPS_HAD_ERRORS = 1
+COULD_NOT_RUN = 2
+
+WIDTH_OF_PIPE = 250
+"""Columns of a table that goes to a file or another program."""
+
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+_COLOURS = {MessageType.INFO: "green", MessageType.WARNING: "yellow", MessageType.ERROR: "red"}
+
+
+def say(message: str) -> None:
+    """A line on stdout."""
+    out.print(escape(message))
+
+
+def warn(message: str) -> None:
+    """A line on stderr."""
+    err.print(escape(message), style="red")
+
+
+def fail(message: object) -> NoReturn:
+    """Say on stderr why the command cannot run, and end it."""
+    warn(str(message))
+    raise typer.Exit(COULD_NOT_RUN)
+
+
+@contextmanager
+def errors_in_words() -> Generator[None]:
+    """Databus's own errors end the command with a sentence, never with a traceback."""
+    try:
+        yield
+    except DatabusError as error:
+        fail(error)
+
+
+class Progress(DispatcherObserver):
+    """Tells what happens on trips: one line at the end of each, and at once what is not well."""
+
+    def trip_complete(self, client: Client, client_passenger: ClientPassenger, log: Log) -> None:
+        """One line a trip."""
+        summary = log.last.message if log.last else "nothing was logged"
+        line = escape(f"{log.client_id} / {log.client_passenger}: {summary}")
+        out.print(f"{_clock(log)} [{_COLOURS[log.worst]}]{log.worst.value:7}[/] {line}")
+
+    def log_appended(self, log: Log, entries: Sequence[LogEntry]) -> None:
+        """Warnings and errors as they come, with their first line; the log has the rest."""
+        for entry in entries:
+            if entry.type is not MessageType.INFO:
+                first_line = entry.message.partition("\n")[0]
+                line = escape(f"{log.client_id} / {log.client_passenger}: {first_line}")
+                err.print(f"{_clock(log)} [{_COLOURS[entry.type]}]{entry.type.value:7}[/] {line}")
+
+    def failed(self, message: str) -> None:
+        """What belongs to no trip."""
+        warn(message)
+
+
+def _clock(log: Log) -> str:
+    return format_local(log.started_at)[:19]
+
+
+def print_json(value: object) -> None:
+    """Any of Databus's records, or a list of them, as JSON."""
+    out.print_json(orjson.dumps(value, default=_jsonable).decode())
+
+
+def _jsonable(value: object) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+def entry_document(entry: QueueEntry) -> dict[str, Any]:
+    """A queue entry as JSON values: everything but the attachments' contents."""
+    return {
+        "internal_id": entry.internal_id,
+        "client_passenger": entry.client_passenger,
+        "source_system": entry.source_system,
+        "external_id": entry.external_id,
+        "status": entry.status,
+        "pulled_at": entry.pulled_at,
+        "puller_notified": entry.puller_notified,
+        "steps": [_step_document(step) for step in entry.steps()],
+        "attachments": [{"name": a.name, "format": a.format, "size": a.size} for a in entry.attachments],
+        "properties": entry.properties,
+        "log_ids": entry.log_ids,
+    }
+
+
+def _step_document(step: Step) -> dict[str, Any]:
+    return {field.name: getattr(step, field.name) for field in dataclasses.fields(step)}
+
+
+def print_queue(rows: Sequence[QueueRow], total: int) -> None:
+    """A table of passengers."""
+    table = Table("Pulled", "Passenger", "Source", "External id", "Status", "Error", "Internal id")
+    for row in rows:
+        error = f"{row.failing_step}: {row.error}" if row.error else ""
+        cells = (row.client_passenger, row.source_system, row.external_id, row.status, error, row.internal_id)
+        table.add_row(format_local(row.pulled_at)[:19], *map(escape, cells))
+    _print_table(table, f"{total} passenger{'' if total == 1 else 's'}")
+
+
+def print_logs(rows: Sequence[LogRow], total: int) -> None:
+    """A table of logs."""
+    table = Table("Started", "Passenger", "Worst", "Lines", "Log id")
+    for row in rows:
+        cells = (row.client_passenger, row.worst, str(row.length), row.id)
+        table.add_row(format_local(row.started_at)[:19], *map(escape, cells))
+    _print_table(table, f"{total} log{'' if total == 1 else 's'}")
+
+
+def print_log(entries: Sequence[LogEntry]) -> None:
+    """The lines of one log."""
+    for entry in entries:
+        line = f"{format_local(entry.at)} {entry.type.value:7} {entry.module}: {entry.message}"
+        out.print(escape(line), style="" if entry.type is MessageType.INFO else _COLOURS[entry.type])
+
+
+def peek_document(peek: PullerPeek) -> dict[str, Any]:
+    """What a puller shows, as JSON values."""
+    items = [
+        {
+            "source_system": item.passenger.source_system,
+            "external_id": item.passenger.external_id,
+            "state": _standing(item),
+            "internal_id": item.known or None,
+            "attachments": [attachment.name for attachment in item.passenger.attachments],
+        }
+        for item in peek.items
+    ]
+    return {"puller": peek.puller, "offered": peek.offered, "error": peek.error, "more": peek.more, "items": items}
+
+
+def _standing(item: PeekedPassenger) -> str:
+    return "new" if item.known is None else "seated" if item.known else "seated before"
+
+
+def print_peek(peeks: Sequence[PullerPeek]) -> None:
+    """What waits, by puller."""
+    for peek in peeks:
+        out.print(f"[bold]{escape(peek.puller)}[/bold]: {len(peek.items)}{' and more' if peek.more else ''} waiting")
+        if peek.error:
+            warn(f"  {peek.error}")
+        for item in peek.items:
+            names = ", ".join(attachment.name for attachment in item.passenger.attachments) or "no attachments"
+            say(f"  {_standing(item):13} {item.passenger.source_system} - {item.passenger.external_id} ({names})")
+
+
+def _print_table(table: Table, summary: str) -> None:
+    out.print(table, width=None if out.is_terminal else WIDTH_OF_PIPE)
+    say(summary)

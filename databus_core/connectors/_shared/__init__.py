@@ -1,0 +1,1 @@
+"""What connectors of several systems have in common; no connector itself."""

@@ -1,0 +1,1 @@
+"""Archives among the attachments of any passenger."""

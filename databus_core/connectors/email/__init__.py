@@ -1,0 +1,1 @@
+"""E-mails: how they are read, pulled from a folder, and filtered."""

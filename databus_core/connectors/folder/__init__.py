@@ -1,0 +1,1 @@
+"""Files in folders: pulled from one, pushed into one."""

@@ -1,0 +1,1 @@
+"""Links in HTML attachments of any passenger."""

@@ -1,0 +1,1 @@
+"""Tables of SQL databases, for any URL that SQLAlchemy knows."""

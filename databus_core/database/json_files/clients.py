@@ -1,0 +1,130 @@
+"""The folder of all clients: which there are, adding one, taking one out of use."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+from collections.abc import Callable
+
+from databus_core.database.json_files.client_folder import EMPTY_CONFIGURATION, ClientFolder, file_time
+from databus_core.database.json_files.durable import (
+    Flusher,
+    make_folder,
+    replace,
+    sync_folder,
+    temporary_name,
+    write_atomically,
+)
+from databus_core.database.json_files.layout import TEMPORARY, JsonFilesArguments, is_ignored
+from databus_core.errors import DatabaseError, NotFoundError
+from databus_core.model.client import ROOT
+
+_CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}(?<!\.)")
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+class Clients:
+    """Every client of an open database. Safe to use from several threads."""
+
+    def __init__(self, arguments: JsonFilesArguments, report: Callable[[str], None], *, writable: bool) -> None:
+        """Reads everything when writable, else only which clients there are. Raises NotFoundError, OSError."""
+        self._arguments = arguments
+        self._report = report
+        self._writable = writable
+        self._flusher = Flusher()
+        self._lock = threading.Lock()
+        self._clients: dict[str, ClientFolder] = {}
+        try:
+            self._find()
+        except BaseException:
+            self.close()
+            raise
+
+    def _find(self) -> None:
+        place = self._arguments.clients
+        if self._writable:
+            make_folder(place)
+            for left in place.glob(f"{TEMPORARY}*"):
+                shutil.rmtree(left, ignore_errors=True)
+            if not self._arguments.client(ROOT).config.exists():
+                self._furnish(ROOT)
+        elif not place.is_dir():
+            raise NotFoundError(f"There is no database in {self._arguments.database_dir}: {place} is missing.")
+        for folder in sorted(place.iterdir()):
+            if is_ignored(folder.name):
+                continue
+            if _is_client_id(folder.name) and folder.is_dir() and self._is_furnished(folder.name):
+                self._clients[folder.name] = self._client(folder.name)
+            else:
+                self._report(f"{folder} is no client's folder and is left alone.")
+
+    def _is_furnished(self, client_id: str) -> bool:
+        layout = self._arguments.client(client_id)
+        return any(path.exists() for path in (layout.config, layout.queue, layout.logs))
+
+    def _client(self, client_id: str) -> ClientFolder:
+        client = ClientFolder(self._arguments.client(client_id), self._flusher, self._report, writable=self._writable)
+        if self._writable:
+            client.make_ready()
+        return client
+
+    def close(self) -> None:
+        """Give everything back."""
+        for client in self._clients.values():
+            client.close()
+        self._flusher.close()
+
+    def ids(self) -> list[str]:
+        """See Database.client_ids."""
+        return sorted(self._clients, key=lambda client_id: (client_id != ROOT, client_id))
+
+    def __getitem__(self, client_id: str) -> ClientFolder:
+        """One client. Raises NotFoundError."""
+        client = self._clients.get(client_id)
+        if client is None:
+            raise NotFoundError(f"There is no client {client_id!r:.200} in {self._arguments.database_dir}.")
+        return client
+
+    def create(self, client_id: str) -> None:
+        """See Database.create_client."""
+        if not _is_client_id(client_id):
+            raise DatabaseError(
+                f"A client cannot be called {client_id!r:.200}: up to 100 letters, digits, '_', '.' and '-' are "
+                f"allowed, a letter or digit first."
+            )
+        with self._lock:
+            if client_id.lower() in {path.name.lower() for path in self._arguments.clients.iterdir()}:
+                raise DatabaseError(f"There is a client {client_id!r} in {self._arguments.database_dir} already.")
+            self._furnish(client_id)
+            self._clients = self._clients | {client_id: self._client(client_id)}
+
+    def _furnish(self, client_id: str) -> None:
+        """Make a client's folder with an empty configuration; an existing folder only gets the configuration."""
+        layout = self._arguments.client(client_id)
+        if layout.folder.exists():
+            make_folder(layout.config.parent)
+            write_atomically(layout.config, EMPTY_CONFIGURATION)
+            return
+        temporary = self._arguments.client(temporary_name())
+        make_folder(temporary.config.parent)
+        write_atomically(temporary.config, EMPTY_CONFIGURATION)
+        replace(temporary.folder, layout.folder)
+        sync_folder(layout.folder.parent)
+
+    def remove(self, client_id: str) -> None:
+        """See Database.remove_client."""
+        if client_id == ROOT:
+            raise DatabaseError("The client 'root' sees all clients and cannot be removed.")
+        with self._lock:
+            client = self[client_id]
+            self._clients = {key: value for key, value in self._clients.items() if key != client_id}
+            client.close()
+            make_folder(self._arguments.removed)
+            replace(self._arguments.client(client_id).folder, self._arguments.removed / f"{client_id}-{file_time()}")
+            sync_folder(self._arguments.removed)
+            sync_folder(self._arguments.clients)
+
+
+def _is_client_id(name: str) -> bool:
+    return bool(_CLIENT_ID.fullmatch(name)) and not _RESERVED.fullmatch(name)

@@ -1,0 +1,197 @@
+"""What of a queue is kept in memory: one row per entry, sorted so that no page, count or duplicate check scans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any, Protocol, TypeAlias, cast
+
+from sortedcontainers import SortedList  # type: ignore[reportMissingTypeStubs]
+
+from databus_core.model.query import Query, QueueCounts, QueueOrder, QueueRow, Rows
+from databus_core.model.queue_entry import QueueStatus
+
+Place: TypeAlias = tuple[datetime, str]
+"""Where an entry stands in pull order."""
+
+Facet: TypeAlias = tuple[str, ...]
+"""A filter that has its own sorted places, such as ("status", "complete")."""
+
+
+class _Places(Protocol):
+    """What is used of a SortedList, which has no types."""
+
+    def add(self, value: Place) -> None: ...
+    def remove(self, value: Place) -> None: ...
+    def bisect_left(self, value: tuple[Any, ...]) -> int: ...
+    def islice(self, start: int, stop: int, reverse: bool = False) -> Iterator[Place]: ...
+    def __getitem__(self, position: int) -> Place: ...
+    def __iter__(self) -> Iterator[Place]: ...
+    def __len__(self) -> int: ...
+
+
+def _places(values: Iterable[Place] = ()) -> _Places:
+    return cast("_Places", SortedList(values))
+
+
+class QueueIndex:
+    """The rows of one client's queue. Not safe for several threads: its owner has the lock."""
+
+    def __init__(self, rows: Iterable[QueueRow] = ()) -> None:
+        self._rows: dict[str, QueueRow] = {}
+        self._ids: dict[tuple[str, str], str] = {}
+        facets: dict[Facet, list[Place]] = {}
+        for row in sorted(rows, key=_place):
+            place = self._keep(row)
+            for facet in _facets(row):
+                facets.setdefault(facet, []).append(place)
+        self._sorted = {facet: _places(places) for facet, places in facets.items()}
+
+    def __contains__(self, internal_id: str) -> bool:
+        return internal_id in self._rows
+
+    def id_of(self, source_system: str, external_id: str) -> str | None:
+        """Internal id of that passenger, if it is here."""
+        return self._ids.get((source_system, external_id))
+
+    def row(self, internal_id: str) -> QueueRow | None:
+        """One row."""
+        return self._rows.get(internal_id)
+
+    def put(self, row: QueueRow) -> None:
+        """Add a row, or replace the one of the same internal id."""
+        old = self._rows.get(row.internal_id)
+        before: set[Facet] = set(_facets(old)) if old else set()
+        after = set(_facets(row))
+        if old is not None and _place(old) != _place(row):
+            self.discard(old.internal_id)
+            before = set()
+        elif old is not None and _key(old) != _key(row):
+            self._ids.pop(_key(old), None)
+        place = self._keep(row)
+        for facet in before - after:
+            self._leave(facet, place)
+        for facet in after - before:
+            self._sorted.setdefault(facet, _places()).add(place)
+
+    def discard(self, internal_id: str) -> None:
+        """Forget a row; harmless when it is not here."""
+        row = self._rows.pop(internal_id, None)
+        if row is None:
+            return
+        if self._ids.get(_key(row)) == internal_id:
+            del self._ids[_key(row)]
+        for facet in _facets(row):
+            self._leave(facet, _place(row))
+
+    def _keep(self, row: QueueRow) -> Place:
+        self._rows[row.internal_id] = row
+        self._ids.setdefault(_key(row), row.internal_id)
+        return _place(row)
+
+    def _leave(self, facet: Facet, place: Place) -> None:
+        places = self._sorted[facet]
+        places.remove(place)
+        if not places:
+            del self._sorted[facet]
+
+    # Questions --------------------------------------------------------------------------------------------------
+
+    def ids(self, *facet: str) -> list[str]:
+        """Internal ids in pull order of the entries with that facet."""
+        return [internal_id for _, internal_id in self._sorted.get(facet, ())]
+
+    def counts(self) -> dict[str, QueueCounts]:
+        """Numbers by client passenger."""
+        return {facet[1]: self._counts(facet[1]) for facet in self._sorted if facet[0] == "passenger"}
+
+    def _counts(self, client_passenger: str) -> QueueCounts:
+        open_places = self._sorted.get(("passenger+status", client_passenger, QueueStatus.INCOMPLETE.value), ())
+        return QueueCounts(
+            complete=len(self._sorted.get(("passenger+status", client_passenger, QueueStatus.COMPLETE.value), ())),
+            incomplete=len(open_places),
+            failing=len(self._sorted.get(("passenger+error", client_passenger), ())),
+            oldest_incomplete_at=open_places[0][0] if open_places else None,
+        )
+
+    def page(self, query: Query) -> Rows[QueueRow]:
+        """One page. Scans only for a text, for several filters at once, or for an order other than the pull's."""
+        facet, others = self._best_facet(query)
+        places = self._sorted.get(facet)
+        if places is None:
+            return Rows([], 0)
+        first = places.bisect_left((query.pulled_from,)) if query.pulled_from else 0
+        last = places.bisect_left((query.pulled_until,)) if query.pulled_until else len(places)
+        if others or query.text or query.order is not QueueOrder.PULLED_AT:
+            return self._scan(query, places.islice(first, max(first, last)))
+        total = max(0, last - first)
+        start, stop = min(query.offset, total), min(query.offset + query.limit, total)
+        if query.descending:
+            page = places.islice(last - stop, last - start, reverse=True)
+        else:
+            page = places.islice(first + start, first + stop)
+        return Rows([self._rows[internal_id] for _, internal_id in page], total)
+
+    def _best_facet(self, query: Query) -> tuple[Facet, bool]:
+        """The shortest sorted places that hold all matches, and whether the query filters by more than that."""
+        filters: list[Facet] = []
+        if query.client_passenger:
+            filters.append(("passenger", query.client_passenger))
+        if query.status is not None:
+            filters.append(("status", query.status.value))
+        if query.has_error is not None:
+            filters.append(("error", str(query.has_error)))
+        if query.source_system:
+            filters.append(("source", query.source_system))
+        names = [facet[0] for facet in filters]
+        if names == ["passenger", "status"]:
+            return ("passenger+status", filters[0][1], filters[1][1]), False
+        best = min(filters or [("all",)], key=lambda facet: len(self._sorted.get(facet, ())))
+        return best, len(filters) > 1
+
+    def _scan(self, query: Query, places: Iterable[Place]) -> Rows[QueueRow]:
+        text = query.text.casefold()
+        rows = [row for _, internal_id in places if _matches(row := self._rows[internal_id], query, text)]
+        if query.order is not QueueOrder.PULLED_AT:
+            rows.sort(key=lambda row: str(getattr(row, query.order.value)))
+        if query.descending:
+            rows.reverse()
+        return Rows(rows[query.offset : query.offset + query.limit], len(rows))
+
+
+def _key(row: QueueRow) -> tuple[str, str]:
+    return row.source_system, row.external_id
+
+
+def _place(row: QueueRow) -> Place:
+    return row.pulled_at, row.internal_id
+
+
+def _facets(row: QueueRow) -> list[Facet]:
+    facets: list[Facet] = [
+        ("all",),
+        ("passenger", row.client_passenger),
+        ("status", row.status.value),
+        ("passenger+status", row.client_passenger, row.status.value),
+        ("error", str(bool(row.failing_step))),
+        ("source", row.source_system),
+    ]
+    if row.failing_step:
+        facets.append(("passenger+error", row.client_passenger))
+    return facets
+
+
+def _matches(row: QueueRow, query: Query, text: str) -> bool:
+    return (
+        (not query.client_passenger or row.client_passenger == query.client_passenger)
+        and (query.status is None or row.status is query.status)
+        and (query.has_error is None or bool(row.failing_step) is query.has_error)
+        and (not query.source_system or row.source_system == query.source_system)
+        and (
+            not text
+            or text in row.external_id.casefold()
+            or text in row.source_system.casefold()
+            or text in row.internal_id.casefold()
+            or text in row.error.casefold()
+        )
+    )

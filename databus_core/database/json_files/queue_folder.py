@@ -1,0 +1,219 @@
+"""One client's queue: its folders on disk, and the index of them in memory."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
+
+from databus_core.database.json_files.durable import Flusher
+from databus_core.database.json_files.entry_files import EntryFiles
+from databus_core.database.json_files.index import QueueIndex
+from databus_core.database.json_files.layout import ClientLayout, is_ignored
+from databus_core.database.json_files.remembered import Remembered
+from databus_core.errors import DamagedError, DatabaseError, NotFoundError
+from databus_core.model.query import Query, QueueCounts, QueueRow, Rows
+from databus_core.model.queue_entry import QueueEntry, QueueStatus
+
+_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,149}(?<!\.)")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+class QueueFolder:
+    """Safe to use from several threads; the lock is never held while a passenger is written."""
+
+    def __init__(
+        self, layout: ClientLayout, flusher: Flusher, report: Callable[[str], None], *, writable: bool
+    ) -> None:
+        self._files = EntryFiles(layout, flusher)
+        self._report = report
+        self._writable = writable
+        self._changed = threading.Condition()
+        self._arriving: set[tuple[str, str]] = set()
+        """Passengers that some thread writes at the moment."""
+        if writable:
+            self._files.make_ready()
+        self._remembered = Remembered(layout.purged)
+        self._index = QueueIndex(self._stored_rows())
+
+    # Opening ----------------------------------------------------------------------------------------------------
+
+    def _stored_rows(self) -> Iterator[QueueRow]:
+        for item in self._files.names():
+            if is_ignored(item.name):
+                continue
+            if not item.is_dir():
+                self._report(f"{self._files.folder / item.name} is no passenger's folder and is left alone.")
+                continue
+            try:
+                yield QueueRow.of(self._files.read(item.name))
+            except NotFoundError:
+                continue  # removed by the holder, beside whom this process only reads
+            except DamagedError as error:
+                self._explain(item.name, error)
+
+    def _explain(self, internal_id: str, error: DamagedError) -> None:
+        """Set a folder that cannot be read aside, and say so; somebody else's folder is left alone."""
+        file = self._files.file(internal_id)
+        if not file.exists() and not _UUID.fullmatch(internal_id) and not self._files.looks_seated(internal_id):
+            self._report(f"{file.parent} is no passenger's folder and is left alone.")
+        else:
+            self._report(self._set_aside(internal_id, error))
+
+    def _set_aside(self, internal_id: str, error: DamagedError) -> str:
+        if not self._writable:
+            return f"{error} The passenger is left out."
+        try:
+            place = self._files.set_aside(internal_id)
+        except OSError as problem:
+            return f"{error} The passenger is left out; its folder could not be moved aside: {problem}."
+        return (
+            f"{error} The passenger was set aside, with its attachments, in {place}: once its file is repaired, "
+            f"move the folder back while Databus does not run. Until then its source may offer it again as a new one."
+        )
+
+    # Seating ----------------------------------------------------------------------------------------------------
+
+    def seat(self, entries: Sequence[QueueEntry]) -> list[bool]:
+        """See Database.seat."""
+        seated = [False] * len(entries)
+        waiting = list(range(len(entries)))
+        while waiting:
+            mine, waiting = self._claim(entries, waiting)
+            if mine:
+                self._seat([entries[number] for number in mine])
+                for number in mine:
+                    seated[number] = True
+            if waiting:
+                # Only when the other thread's passenger is durable may this one be called seated before.
+                keys = {_key(entries[number]) for number in waiting}
+                with self._changed:
+                    self._changed.wait_for(lambda keys=keys: not self._arriving & keys)
+        return seated
+
+    def _claim(self, entries: Sequence[QueueEntry], numbers: Iterable[int]) -> tuple[list[int], list[int]]:
+        """Those of the entries that are new and now the caller's to write, and those that another thread writes."""
+        mine: dict[tuple[str, str], int] = {}
+        theirs: list[int] = []
+        with self._changed:
+            for number in numbers:
+                key = _key(entries[number])
+                if key in mine or self._index.id_of(*key) is not None or key in self._remembered:
+                    continue
+                if key in self._arriving:
+                    theirs.append(number)
+                else:
+                    self._check_id(entries[number])
+                    mine[key] = number
+            self._arriving |= mine.keys()
+        return list(mine.values()), theirs
+
+    def _check_id(self, entry: QueueEntry) -> None:
+        if not _ID.fullmatch(entry.internal_id):
+            raise DatabaseError(f"Passenger {entry!s:.200} cannot be seated: its internal id can't be a folder's name.")
+        if entry.internal_id in self._index:
+            raise DatabaseError(f"Passenger {entry!s:.200} cannot be seated: another one has its internal id.")
+
+    def _seat(self, entries: Sequence[QueueEntry]) -> None:
+        try:
+            self._files.seat(entries)
+            rows = [QueueRow.of(entry) for entry in entries]
+            with self._changed:
+                for row in rows:
+                    self._index.put(row)
+        finally:
+            with self._changed:
+                self._arriving.difference_update(map(_key, entries))
+                self._changed.notify_all()
+
+    def known(self, source_system: str, external_id: str) -> str | None:
+        """See Database.known."""
+        with self._changed:
+            internal_id = self._index.id_of(source_system, external_id)
+            if internal_id is None and (source_system, external_id) in self._remembered:
+                return ""
+            return internal_id
+
+    # Changing ---------------------------------------------------------------------------------------------------
+
+    def update(self, entries: Sequence[QueueEntry]) -> None:
+        """See Database.update."""
+        with self._changed:
+            missing = [entry for entry in entries if entry.internal_id not in self._index]
+        if missing:
+            raise NotFoundError(f"Passenger {missing[0]!s:.200} is not in the queue.")
+        try:
+            self._files.update(entries)
+        except BaseException:
+            for entry in entries:
+                with suppress(DatabaseError):
+                    self._put(QueueRow.of(self._files.read(entry.internal_id)))
+            raise
+        for entry in entries:
+            self._put(QueueRow.of(entry))
+
+    def _put(self, row: QueueRow) -> None:
+        with self._changed:
+            if row.internal_id in self._index:  # else it was removed meanwhile
+                self._index.put(row)
+
+    def remove(self, internal_ids: Iterable[str]) -> int:
+        """See Database.remove."""
+        with self._changed:
+            rows = [row for internal_id in dict.fromkeys(internal_ids) if (row := self._index.row(internal_id))]
+            if not rows:
+                return 0
+            self._remembered.add(rows)
+        removed = self._files.remove([row.internal_id for row in rows])
+        with self._changed:
+            for row in rows:
+                self._index.discard(row.internal_id)
+        return len(removed)
+
+    # Questions --------------------------------------------------------------------------------------------------
+
+    def entry(self, internal_id: str) -> QueueEntry:
+        """See Database.entry."""
+        with self._changed:
+            if internal_id not in self._index:
+                raise NotFoundError(f"There is no passenger {internal_id!r:.200} in {self._files.folder}.")
+        try:
+            return self._files.read(internal_id)
+        except DamagedError as error:
+            with self._changed:
+                self._index.discard(internal_id)
+            message = self._set_aside(internal_id, error)
+            self._report(message)
+            raise DamagedError(message) from error
+
+    def open_ids(self, client_passenger: str) -> list[str]:
+        """See Database.open_ids."""
+        with self._changed:
+            return self._index.ids("passenger+status", client_passenger, QueueStatus.INCOMPLETE.value)
+
+    def rows(self, query: Query) -> Rows[QueueRow]:
+        """See Database.queue_rows."""
+        with self._changed:
+            return self._index.page(query)
+
+    def counts(self) -> dict[str, QueueCounts]:
+        """See Database.queue_counts."""
+        with self._changed:
+            return self._index.counts()
+
+    def completed_ids(self, client_passenger: str | None, before: datetime | None) -> list[str]:
+        """See Database.completed_ids."""
+        complete = QueueStatus.COMPLETE.value
+        facet = ("passenger+status", client_passenger, complete) if client_passenger else ("status", complete)
+        with self._changed:
+            ids = self._index.ids(*facet)
+            if before is None:
+                return ids
+            rows = [row for internal_id in ids if (row := self._index.row(internal_id))]
+        return [row.internal_id for row in rows if (row.completed_at or row.pulled_at) < before]
+
+
+def _key(entry: QueueEntry) -> tuple[str, str]:
+    return entry.source_system, entry.external_id

@@ -1,0 +1,1 @@
+"""Trips: when they start, what happens on them, and who is told."""

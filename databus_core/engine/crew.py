@@ -1,0 +1,144 @@
+"""The plug-ins of one trip: made once, called, and closed at its end."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import inspect
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Self, TypeVar, cast
+
+from databus_core.errors import DatabusError, FactoryError
+from databus_core.model.client import ClientPassenger, ModuleReference
+from databus_core.model.log import Log
+from databus_core.model.passenger import Passenger
+from databus_core.model.queue_entry import QueueEntry
+from databus_core.plugins.factory import Factory
+from databus_core.plugins.plugin import Plugin, PluginContext
+
+T = TypeVar("T")
+PluginT = TypeVar("PluginT", bound=Plugin)
+
+
+class Crew:
+    """Makes plug-ins by step name when they are first needed, runs their plain and async methods, closes them."""
+
+    def __init__(self, client_id: str, route: ClientPassenger, folder: Path, factory: Factory, log: Log) -> None:
+        self._client_id = client_id
+        self._route = route
+        self._folder = folder
+        self._factory = factory
+        self._log = log
+        self._members: dict[str, Plugin] = {}
+        self._missing: dict[str, str] = {}
+        self._runner: asyncio.Runner | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name, member in self._members.items():
+            try:
+                self.call(member.close)
+            except Exception as error:  # a plug-in may raise anything
+                self._log.of(name).error(f"Closing failed: {self.explain(error)}\n{self.trace(error)}")
+        if self._runner is not None:
+            self._runner.close()
+
+    def member(self, kind: type[PluginT], name: str, module: str = "") -> PluginT | None:
+        """The plug-in of that step; None when it cannot be made, which the log says once.
+
+        A step whose plug-in the configuration no longer has is made from `module`, without arguments.
+        """
+        if name in self._missing:
+            return None
+        if name not in self._members:
+            try:
+                self._members[name] = self._make(kind, name, module or name)
+            except FactoryError as error:
+                self._missing[name] = str(error)
+                self._log.of(name).error(f"{error}\n{self.trace(error)}")
+                return None
+        return cast("PluginT", self._members[name])
+
+    def why_missing(self, name: str) -> str:
+        """Why there is no such member; empty when there is one."""
+        return self._missing.get(name, "")
+
+    def _make(self, kind: type[PluginT], name: str, module: str) -> PluginT:
+        listed = (*self._route.pullers, *self._route.processors, *self._route.pushers)
+        reference = next((each for each in listed if each.step_name == name), ModuleReference(module=module))
+        context = PluginContext(
+            log=self._log.of(name),
+            folder=self._folder,
+            client_id=self._client_id,
+            module=reference.module,
+            arguments=reference.arguments,
+            passenger_class=self._passenger_class(self._route.passenger_module),
+        )
+        return self._factory.create(kind, reference.module, context)
+
+    def _passenger_class(self, module: str) -> type[Passenger]:
+        return self._factory.load(Passenger, module)
+
+    def board(self, entry: QueueEntry) -> Passenger:
+        """A passenger made from a stored entry, with lists of its own. Raises FactoryError."""
+        return self._factory.create(
+            Passenger,
+            entry.passenger_module,
+            external_id=entry.external_id,
+            source_system=entry.source_system,
+            internal_id=entry.internal_id,
+            attachments=[type(a)(a.name, a.format, a.content) for a in entry.attachments],
+            properties=copy.deepcopy(entry.properties),
+            pulled_at=entry.pulled_at,
+        )
+
+    def call(self, method: Callable[[], Awaitable[T] | T]) -> T:
+        """Call a plain or async method; a coroutine runs on this trip's own loop."""
+        result = method()
+        if inspect.isawaitable(result):
+            return self._loop_runner().run(_await(cast("Awaitable[T]", result)))
+        return result
+
+    def iterate(self, method: Callable[[], Any]) -> Iterator[Any]:
+        """What a plain or async method, or (async) generator, gives, one at a time."""
+        result = self.call(method)
+        if isinstance(result, AsyncIterator):
+            iterator = cast("AsyncIterator[Any]", result)
+            try:
+                while True:
+                    try:
+                        yield self._loop_runner().run(_await(anext(iterator)))
+                    except StopAsyncIteration:
+                        return
+            finally:
+                close = getattr(iterator, "aclose", None)
+                if close is not None:
+                    self.call(close)
+        elif result is not None:
+            yield from cast("Iterable[Any]", result)
+
+    def _loop_runner(self) -> asyncio.Runner:
+        if self._runner is None:
+            self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        return self._runner
+
+    @staticmethod
+    def explain(error: BaseException) -> str:
+        """An error in one line: our own errors are sentences, of others the type says more than the text."""
+        text = str(error).strip()
+        if isinstance(error, DatabusError) and text:
+            return text
+        return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+    @staticmethod
+    def trace(error: BaseException) -> str:
+        """The plug-in's traceback for the log."""
+        return "".join(traceback.format_exception(error)).rstrip()
+
+
+async def _await(awaitable: Awaitable[T]) -> T:
+    return await awaitable

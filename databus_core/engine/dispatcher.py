@@ -1,0 +1,488 @@
+"""The dispatcher: sends drivers on trips, and is the one door to everything for app, web and command line."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from databus_core.engine.control import ControlListener
+from databus_core.engine.driver import BusTicket
+from databus_core.engine.events import Events
+from databus_core.engine.export import Progress, export_client
+from databus_core.engine.factories import Factories
+from databus_core.engine.peek import PullerPeek, peek
+from databus_core.engine.roster import Roster, TimetableRow, read_client
+from databus_core.engine.stop_signals import on_stop_signals
+from databus_core.engine.storage import Storage
+from databus_core.engine.threads import in_daemon_thread
+from databus_core.engine.timetable import Route, Timetable
+from databus_core.engine.trip import conduct
+from databus_core.errors import DatabusError, DispatcherError, TicketError
+from databus_core.files import write_durably
+from databus_core.model.client import Client, ClientPassenger
+from databus_core.model.clock import now
+from databus_core.model.holder import Holder
+from databus_core.model.log import Log
+from databus_core.model.queue_entry import QueueStatus
+from databus_core.model.ticket import DispatcherTicket
+from databus_core.model.trip import TripRecord
+from databus_core.plugins.database import Database, DatabaseContext
+from databus_core.plugins.factory import Factory
+from databus_core.plugins.observer import Change, DispatcherObserver, DispatcherState
+
+T = TypeVar("T")
+
+LONGEST_SLEEP = 30.0
+"""Seconds; the loop's clock stands still while the machine sleeps and does not see that the clock was set."""
+
+STORAGE_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class RunningTrip:
+    """A trip under way."""
+
+    client_id: str
+    client_passenger: ClientPassenger
+    log: Log
+
+
+class Dispatcher:
+    """Everything on the loop that `start` was called on; trips, storage and plug-ins work in threads beside it.
+
+    `Dispatcher(DispatcherTicket()).run()` drives until a signal; an app awaits `start` and `shut_down` on its own loop.
+    """
+
+    def __init__(self, ticket: DispatcherTicket, *observers: DispatcherObserver, program: str = "databus") -> None:
+        """`program` is what a second process is told holds the database."""
+        self._ticket = ticket
+        self._program = program
+        self._state = DispatcherState.STOPPED
+        self._events = Events(*observers)
+        self._ticket_observer: DispatcherObserver | None = None
+        self._factory: Factories | None = None
+        self._storage: Storage | None = None
+        self._control: ControlListener | None = None
+        self._pool: ThreadPoolExecutor | None = None
+        self._roster = Roster(Timetable(ticket.drivers_at_once))
+        self._running: dict[Route, RunningTrip] = {}
+        self._trips: set[asyncio.Task[Log]] = set()
+        self._conductor: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self._maintenance = asyncio.Lock()
+
+    # What it is -------------------------------------------------------------------------------------------------
+
+    @property
+    def ticket(self) -> DispatcherTicket:
+        """The ticket in force."""
+        return self._ticket
+
+    @property
+    def state(self) -> DispatcherState:
+        """What it is doing."""
+        return self._state
+
+    @property
+    def running(self) -> list[RunningTrip]:
+        """The trips under way."""
+        return list(self._running.values())
+
+    @property
+    def factory(self) -> Factory:
+        """What makes plug-ins for this ticket. Raises FactoryError when the ticket names one that cannot be used."""
+        if self._factory is None:
+            self._factory = Factories(self._ticket)
+        return self._factory
+
+    @property
+    def clients(self) -> dict[str, Client]:
+        """The usable configuration of every client, by id."""
+        return self._roster.clients
+
+    def timetable(self) -> list[TimetableRow]:
+        """Every client passenger with its last trip and next departure."""
+        return self._roster.rows(now(), driving=self._state is DispatcherState.RUNNING)
+
+    def add_observer(self, observer: DispatcherObserver) -> None:
+        """From now on it hears every event."""
+        self._events.observers.append(observer)
+
+    def remove_observer(self, observer: DispatcherObserver) -> None:
+        """It hears nothing more."""
+        self._events.observers.remove(observer)
+
+    # Start, pause, stop -----------------------------------------------------------------------------------------
+
+    async def start(self, *, paused: bool = False) -> None:
+        """Open the database, read the configuration, and begin to drive (unless `paused`).
+
+        Raises DatabusError, and stays STOPPED, when that is not possible.
+        """
+        self._require(DispatcherState.STOPPED)
+        loop = asyncio.get_running_loop()
+        self._events.bind(loop)
+        self._set_state(DispatcherState.STARTING)
+        self._pool = ThreadPoolExecutor(STORAGE_THREADS, thread_name_prefix="databus-storage")
+        self._control = ControlListener(functools.partial(self._on_command, loop))
+        try:
+            await self._begin(self._ticket)
+        except BaseException:
+            await self._stop()
+            raise
+        self._conductor = asyncio.create_task(self._conduct(), name="dispatcher")
+        self._set_state(DispatcherState.PAUSED if paused else DispatcherState.RUNNING)
+
+    async def _begin(self, ticket: DispatcherTicket) -> None:
+        """Take a ticket into force: its factories, its observer, its database, its clients."""
+        self._factory = Factories(ticket)
+        observer = self._observer_of(ticket, self._factory)
+        self._storage = await self._in_pool(functools.partial(self._open_storage, ticket, self._factory))
+        self._ticket = ticket
+        if self._ticket_observer is not None:
+            self.remove_observer(self._ticket_observer)
+        self._ticket_observer = observer
+        if observer is not None:
+            self.add_observer(observer)
+        self._roster.clear()
+        self._roster.timetable.drivers_at_once = ticket.drivers_at_once
+        await self._read_clients()
+        for failure in await self.read(lambda storage: storage.customizing.backup_all()):
+            self._report(failure)
+
+    async def pause(self) -> None:
+        """Start no new trip and return when none runs any more."""
+        self._require(DispatcherState.RUNNING, DispatcherState.PAUSING, DispatcherState.PAUSED)
+        if self._state is DispatcherState.RUNNING:
+            self._set_state(DispatcherState.PAUSING)
+        await self._arrivals()
+        if self._state is DispatcherState.PAUSING:
+            self._set_state(DispatcherState.PAUSED)
+
+    async def resume(self) -> None:
+        """Drive again."""
+        self._require(DispatcherState.PAUSED, DispatcherState.PAUSING, DispatcherState.RUNNING)
+        if self._maintenance.locked():
+            raise DispatcherError("An export or a change of the ticket is under way; resume when it is done.")
+        self._set_state(DispatcherState.RUNNING)
+
+    async def shut_down(self, *, leave: bool = False) -> None:
+        """Finish the running trips, close the database, stop.
+
+        With `leave`, wait for trips at most the ticket's grace time and then leave them: what they had not stored
+        is done again on their next trip. May be called so while a first call still waits.
+        """
+        if self._state is DispatcherState.STOPPED:
+            return
+        self._set_state(DispatcherState.STOPPING)
+        await self._arrivals(self._ticket.grace_seconds if leave else None)
+        if self._state is DispatcherState.STOPPING:
+            await self._stop()
+
+    async def _arrivals(self, seconds: float | None = None) -> None:
+        """Wait until no trip runs, at most so long."""
+        if self._trips:
+            await asyncio.wait(set(self._trips), timeout=seconds)
+
+    async def _stop(self) -> None:
+        conductor, control, storage, pool = self._conductor, self._control, self._storage, self._pool
+        self._conductor = self._control = self._storage = self._pool = None
+        if conductor is not None:
+            conductor.cancel()
+        for trip in self._trips:
+            trip.cancel()
+        if control is not None:
+            control.close()
+        if storage is not None:
+            await in_daemon_thread(storage.database.close, "databus-close")
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
+        self._set_state(DispatcherState.STOPPED)
+        await self._events.settle(self._ticket.grace_seconds)
+
+    def run(self) -> int:
+        """Start and drive until SIGINT or SIGTERM; a second signal leaves after the grace time.
+
+        Answers 0, or 1 when a trip had errors. Raises DatabusError when it cannot start.
+        """
+        watch = ErrorWatch()
+        self.add_observer(watch)
+        try:
+            asyncio.run(self._run())
+        finally:
+            self.remove_observer(watch)
+        return 1 if watch.seen else 0
+
+    async def _run(self) -> None:
+        stopped = asyncio.Event()
+        stopping: list[asyncio.Task[None]] = []
+
+        async def shut_down(*, leave: bool) -> None:
+            await self.shut_down(leave=leave)
+            stopped.set()
+
+        def stop() -> None:
+            stopping.append(asyncio.create_task(shut_down(leave=bool(stopping))))
+
+        with on_stop_signals(stop):
+            await self.start()
+            await stopped.wait()
+
+    # Trips ------------------------------------------------------------------------------------------------------
+
+    async def expedite(self, client_id: str, client_passenger: str) -> None:
+        """Let one client passenger depart now, beside the others; during its trip: once more right after it."""
+        self._require(DispatcherState.RUNNING)
+        self._roster.timetable.expedite(self._roster.route(client_id, client_passenger))
+        self._wake.set()
+
+    async def drive(self, client_id: str, client_passenger: str) -> Log:
+        """Make one trip now and wait for it, also while paused; answers its finished log."""
+        self._require(DispatcherState.RUNNING, DispatcherState.PAUSED)
+        route = self._roster.route(client_id, client_passenger)
+        if self._roster.timetable.is_running(route) or self._maintenance.locked():
+            raise DispatcherError(
+                f"{route} cannot depart now: a trip of it, an export or a change of the ticket is under way."
+            )
+        return await self._depart(route)
+
+    async def peek(self, client_id: str, client_passenger: str) -> list[PullerPeek]:
+        """What waits in the source systems, without consuming it."""
+        bus_ticket = self._roster.bus_ticket(self._roster.route(client_id, client_passenger), self._ticket.folder)
+        database, factory = self._opened().database, self.factory
+        return await in_daemon_thread(lambda: peek(bus_ticket, database, factory), "databus-peek")
+
+    async def _conduct(self) -> None:
+        """Let everything depart that is due; sleep until the next is, or something happens."""
+        while True:
+            self._wake.clear()
+            if self._state is DispatcherState.RUNNING:
+                for route in self._roster.timetable.due(now()):
+                    self._depart(route)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._seconds_to_sleep()):
+                    await self._wake.wait()
+
+    def _seconds_to_sleep(self) -> float | None:
+        if self._state is not DispatcherState.RUNNING:
+            return None
+        moment = now()
+        due_at = self._roster.timetable.next_due_at(moment)
+        if due_at is None or len(self._trips) >= self._ticket.drivers_at_once:
+            return LONGEST_SLEEP
+        return min(LONGEST_SLEEP, max(0.0, (due_at - moment).total_seconds()))
+
+    def _depart(self, route: Route) -> asyncio.Task[Log]:
+        self._roster.timetable.departed(route, now())
+        trip = asyncio.create_task(self._travel(route), name=f"Trip of {route}")
+        self._trips.add(trip)
+        trip.add_done_callback(functools.partial(self._arrived, route))
+        return trip
+
+    async def _travel(self, route: Route) -> Log:
+        await self._read_client(route.client_id)
+        bus_ticket = self._roster.bus_ticket(route, self._ticket.folder)
+        client, passenger = bus_ticket.client, bus_ticket.client_passenger
+        log = Log(route.client_id, route.client_passenger, sinks=(self._events.log_appended,))
+        self._running[route] = RunningTrip(route.client_id, passenger, log)
+        self._events.tell(lambda each: each.trip_started(client, passenger, log))
+        try:
+            self._roster.record(route, await self._run_trip(bus_ticket, log))
+        except DatabusError as error:
+            log.sinks = (self._events.log_appended,)
+            log.of("databus").error(f"The trip's log could not be stored: {error}")
+            self._report(f"Trip of {route}: {error}")
+        self._running.pop(route, None)
+        self._events.changed(Change.LOGS, route.client_id)
+        self._events.changed(Change.TRIPS, route.client_id)
+        self._events.tell(lambda each: each.trip_complete(client, passenger, log))
+        return log
+
+    def _run_trip(self, bus_ticket: BusTicket, log: Log) -> Awaitable[TripRecord]:
+        """The seam: where a trip runs. Nothing below it knows."""
+        storage, factory, module = self._opened(), self.factory, self._ticket.driver_module
+        on_change = functools.partial(self._events.changed, Change.QUEUE, bus_ticket.client_id)
+        name = f"trip {bus_ticket.client_id} {bus_ticket.client_passenger.name}"
+        return in_daemon_thread(lambda: conduct(bus_ticket, log, storage, factory, module, on_change), name)
+
+    def _arrived(self, route: Route, trip: asyncio.Task[Log]) -> None:
+        self._trips.discard(trip)
+        self._running.pop(route, None)
+        self._roster.timetable.arrived(route)
+        self._wake.set()
+        if not trip.cancelled() and trip.exception() is not None:
+            self._report(f"{trip.get_name()} could not be made: {trip.exception()}")
+
+    # Doors to the data ------------------------------------------------------------------------------------------
+
+    async def read(self, op: Callable[[Storage], T]) -> T:
+        """Run `op` in a worker thread and answer its result. Raises what it raises, DispatcherError when stopped."""
+        return await self._in_pool(functools.partial(op, self._opened()))
+
+    async def change(self, op: Callable[[Storage], T], what: Change, client_id: str = "") -> T:
+        """The same for what changes data: the observers hear `changed(what, client_id)` when it is done."""
+        result = await self.read(op)
+        if what in {Change.CUSTOMIZING, Change.CLIENTS}:
+            await self._read_clients()
+        self._events.changed(what, client_id)
+        return result
+
+    async def export(
+        self,
+        client_id: str,
+        database_module: str,
+        database_arguments: dict[str, Any],
+        progress: Progress | None = None,
+    ) -> int:
+        """Copy a client with its queue and logs to another database; the dispatcher is paused meanwhile.
+
+        Answers the number of passengers that were new there. `progress` is called in a worker thread. Await it, or
+        make it a task to have it in the background. Raises DatabusError.
+        """
+        target = self._database(database_module, database_arguments, self._ticket, self.factory)
+
+        def copy(storage: Storage) -> int:
+            target.open(Holder(f"{self._program} (export)"))
+            try:
+                return export_client(storage.database, target, client_id, progress or _no_progress)
+            finally:
+                target.close()
+
+        async with self._paused():
+            return await self.read(copy)
+
+    async def apply(self, ticket: DispatcherTicket) -> None:
+        """Take another ticket into force, and save it to its file if it has one; running trips are finished first.
+
+        Raises DatabusError when that is not possible; the old ticket then stays in force, and its file as it is.
+        """
+        if self._state is DispatcherState.STOPPED:
+            self._factory = Factories(ticket)
+            self._ticket = ticket
+            await in_daemon_thread(functools.partial(_save, ticket), "databus-save")
+        else:
+            async with self._paused():
+                await self._swap(ticket)
+        self._events.changed(Change.TICKET, "")
+
+    async def _swap(self, ticket: DispatcherTicket) -> None:
+        old = self._ticket
+        Factories(ticket)
+        await self._in_pool(self._opened().database.close)
+        try:
+            await self._begin(ticket)
+            await self._in_pool(functools.partial(_save, ticket))
+        except DatabusError:
+            await self._in_pool(self._opened().database.close)
+            await self._begin(old)
+            raise
+
+    @asynccontextmanager
+    async def _paused(self) -> AsyncGenerator[None]:
+        """Nothing travels inside; afterwards the dispatcher drives again if it did before."""
+        self._require(DispatcherState.RUNNING, DispatcherState.PAUSED, DispatcherState.PAUSING)
+        async with self._maintenance:
+            drove = self._state is DispatcherState.RUNNING
+            await self.pause()
+            try:
+                self._require(DispatcherState.PAUSED)
+                yield
+            finally:
+                if drove and self._state is DispatcherState.PAUSED:
+                    self._set_state(DispatcherState.RUNNING)
+
+    # Inside -----------------------------------------------------------------------------------------------------
+
+    def _set_state(self, state: DispatcherState) -> None:
+        if state is not self._state:
+            self._state = state
+            self._wake.set()
+            self._events.tell(lambda each: each.state_changed(state))
+
+    def _require(self, *states: DispatcherState) -> None:
+        if self._state not in states:
+            raise DispatcherError(f"Not possible while the dispatcher is {self._state}.")
+
+    def _opened(self) -> Storage:
+        if self._storage is None:
+            raise DispatcherError("The dispatcher is stopped, and with it its database is closed.")
+        return self._storage
+
+    async def _in_pool(self, function: Callable[[], T]) -> T:
+        if self._pool is None:
+            raise DispatcherError("The dispatcher is stopped.")
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function)
+
+    def _report(self, message: str) -> None:
+        self._events.tell(lambda each: each.failed(message))
+
+    def _database(self, module: str, arguments: dict[str, Any], ticket: DispatcherTicket, factory: Factory) -> Database:
+        context = DatabaseContext(folder=ticket.folder, arguments=arguments, report=self._events.failed)
+        return factory.create(Database, module, context)
+
+    def _open_storage(self, ticket: DispatcherTicket, factory: Factory) -> Storage:
+        """In a worker thread: a new storage over the ticket's database, held by this process."""
+        database = self._database(ticket.database_module, ticket.database_arguments, ticket, factory)
+        database.open(Holder(self._program, control=self._control.address if self._control else ""))
+        return Storage(database, ticket, factory)
+
+    @staticmethod
+    def _observer_of(ticket: DispatcherTicket, factory: Factory) -> DispatcherObserver | None:
+        observer = ticket.dispatcher_observer
+        if isinstance(observer, str):
+            return factory.create(DispatcherObserver, observer)
+        return observer
+
+    async def _read_clients(self) -> None:
+        """Take over every client's configuration as it is stored now."""
+        client_ids = await self.read(lambda storage: storage.database.client_ids())
+        self._roster.keep(client_ids)
+        for client_id in client_ids:
+            await self._read_client(client_id)
+        self._wake.set()
+
+    async def _read_client(self, client_id: str) -> None:
+        reading = await self.read(lambda storage: read_client(storage, client_id))
+        for problem in self._roster.take_over(client_id, reading):
+            self._report(problem)
+
+    def _on_command(self, loop: asyncio.AbstractEventLoop, request: dict[str, Any]) -> dict[str, Any]:
+        """In the control thread: carry out a command of another process on the loop."""
+        return asyncio.run_coroutine_threadsafe(self._obey(**request), loop).result()
+
+    async def _obey(self, verb: str, client_id: str = "", **arguments: Any) -> dict[str, Any]:
+        if verb == "expedite":
+            await self.expedite(client_id, **arguments)
+        elif verb == "set_step":
+            arguments["status"] = QueueStatus(arguments["status"])
+            await self.change(lambda storage: storage.queue(client_id).set_step(**arguments), Change.QUEUE, client_id)
+        else:
+            raise DispatcherError(f"The running dispatcher does not know the command {verb!r}.")
+        return {"state": self._state}
+
+
+class ErrorWatch(DispatcherObserver):
+    """Remembers whether any trip had errors."""
+
+    seen = False
+
+    def trip_complete(self, client: Client, client_passenger: ClientPassenger, log: Log) -> None:
+        self.seen = self.seen or log.has_errors
+
+
+def _save(ticket: DispatcherTicket) -> None:
+    if ticket.file is None:
+        return
+    try:
+        write_durably(ticket.file, ticket.text().encode())
+    except OSError as error:
+        raise TicketError(f"{ticket.file}: cannot be written: {error}") from error
+
+
+def _no_progress(done: int, total: int) -> None:
+    """Nobody wants to know."""

@@ -1,0 +1,73 @@
+"""What waits in the source systems, seen without consuming it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from databus_core.engine.crew import Crew
+from databus_core.engine.driver import BusTicket
+from databus_core.errors import PeekNotOffered
+from databus_core.model.log import Log
+from databus_core.model.passenger import Passenger
+from databus_core.plugins.database import Database
+from databus_core.plugins.factory import Factory
+from databus_core.plugins.puller import Puller
+
+PEEK_LIMIT = 1000
+"""How many passengers of one puller are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeekedPassenger:
+    """One passenger that waits in a source system."""
+
+    passenger: Passenger
+    known: str | None
+    """Its internal id if it is seated already, "" if it was seated and is purged, None if it is new."""
+
+
+@dataclass(slots=True)
+class PullerPeek:
+    """What one puller shows."""
+
+    puller: str
+    items: list[PeekedPassenger] = field(default_factory=list[PeekedPassenger])
+    offered: bool = True
+    """False: the puller cannot show anything without consuming it."""
+    error: str = ""
+    more: bool = False
+    """Whether more than PEEK_LIMIT wait."""
+
+
+def peek(bus_ticket: BusTicket, database: Database, factory: Factory) -> list[PullerPeek]:
+    """Ask each puller of one client passenger; an error of one harms no other."""
+    route = bus_ticket.client_passenger
+    log = Log(bus_ticket.client_id, route.name)
+    with Crew(bus_ticket.client_id, route, bus_ticket.folder, factory, log) as crew:
+        return [_peek_one(crew, reference.step_name, bus_ticket, database) for reference in route.pullers]
+
+
+def _peek_one(crew: Crew, name: str, bus_ticket: BusTicket, database: Database) -> PullerPeek:
+    shown = PullerPeek(name)
+    puller = crew.member(Puller, name)
+    if puller is None:
+        shown.error = crew.why_missing(name)
+        return shown
+    try:
+        for passenger in islice(_passengers(crew, puller), PEEK_LIMIT + 1):
+            if len(shown.items) == PEEK_LIMIT:
+                shown.more = True
+                break
+            known = database.known(bus_ticket.client_id, passenger.source_system, passenger.external_id)
+            shown.items.append(PeekedPassenger(passenger, known))
+    except PeekNotOffered as error:
+        shown.offered, shown.error = False, str(error)
+    except Exception as error:  # a plug-in may raise anything
+        shown.error = crew.explain(error)
+    return shown
+
+
+def _passengers(crew: Crew, puller: Puller) -> Iterator[Passenger]:
+    return crew.iterate(puller.peek)

@@ -1,0 +1,122 @@
+"""The queue: where each passenger stands, and what may be done with it next."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Generator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from databus_core.errors import DatabaseError, NotFoundError
+from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step
+from databus_core.plugins.database import Database
+
+HOLD_SECONDS = 5.0
+"""How long somebody waits for an entry that somebody else works on."""
+
+LOGS_KEPT = 100
+"""How many log ids an entry keeps: its first one and the latest."""
+
+
+class Seats:
+    """Who works on which entry: nobody changes an entry that a trip, or a person, is changing."""
+
+    def __init__(self) -> None:
+        self._held: set[str] = set()
+        self._released = threading.Condition()
+
+    @contextmanager
+    def hold(self, internal_ids: Collection[str], seconds: float | None = None) -> Generator[None]:
+        """Keep these entries for the caller. Raises DatabaseError after that many seconds; None waits for ever."""
+        wanted = set(internal_ids)
+        with self._released:
+            if not self._released.wait_for(lambda: not self._held & wanted, seconds):
+                raise DatabaseError(
+                    f"Passenger {min(self._held & wanted)} is being handled by a trip; try again later."
+                )
+            self._held |= wanted
+        try:
+            yield
+        finally:
+            with self._released:
+                self._held -= wanted
+                self._released.notify_all()
+
+
+class Queue:
+    """One client's queue over its database. Safe to use from several threads."""
+
+    def __init__(self, database: Database, client_id: str, seats: Seats) -> None:
+        self._database = database
+        self._client_id = client_id
+        self._seats = seats
+
+    @contextmanager
+    def hold(self, internal_ids: Collection[str]) -> Generator[None]:
+        """Keep entries, present or about to be seated, for one trip."""
+        with self._seats.hold(internal_ids):
+            yield
+
+    def seat(self, entries: Sequence[QueueEntry]) -> list[bool]:
+        """Seat new entries durably; answers which were new. See Database.seat."""
+        return self._database.seat(self._client_id, entries)
+
+    def known(self, entry: QueueEntry) -> str | None:
+        """See Database.known."""
+        return self._database.known(self._client_id, entry.source_system, entry.external_id)
+
+    def open_ids(self, client_passenger: str) -> list[str]:
+        """What is not complete, in pull order."""
+        return self._database.open_ids(self._client_id, client_passenger)
+
+    def entry(self, internal_id: str) -> QueueEntry:
+        """One entry as it is stored. Raises NotFoundError, DamagedError."""
+        return self._database.entry(self._client_id, internal_id)
+
+    def update(self, entries: Sequence[QueueEntry]) -> None:
+        """Store entries durably."""
+        self._database.update(self._client_id, entries)
+
+    def set_step(self, internal_id: str, step_name: str, status: QueueStatus, who: str = "") -> QueueEntry:
+        """A person sets one step of one passenger by hand; answers the entry as it is now.
+
+        `step_name` is a Step's name. Raises NotFoundError for an unknown entry or step, DatabaseError while a trip
+        handles the passenger.
+        """
+        with self._seats.hold([internal_id], HOLD_SECONDS):
+            entry = self.entry(internal_id)
+            step = next((step for step in entry.steps() if step.name == step_name), None)
+            if step is None:
+                names = ", ".join(step.name for step in entry.steps())
+                raise NotFoundError(f"Passenger {entry} has no step {step_name!r}; it has {names}.")
+            note = f"set by {who or 'hand'}"
+            if status is QueueStatus.COMPLETE:
+                step.finish(note)
+            else:
+                step.reopen(note)
+            self.update([entry])
+        return entry
+
+    def purge(self, client_passenger: str | None = None, before: datetime | None = None) -> int:
+        """Remove completed passengers, all or those completed before a time; answers how many."""
+        ids = self._database.completed_ids(self._client_id, client_passenger, before)
+        return self._database.remove(self._client_id, ids) if ids else 0
+
+
+def mention(entry: QueueEntry, log_id: str) -> None:
+    """Note on the entry that the log tells of it."""
+    if not entry.log_ids or entry.log_ids[-1] != log_id:
+        entry.log_ids.append(log_id)
+        del entry.log_ids[1 : -LOGS_KEPT + 1]
+
+
+def processable(entry: QueueEntry) -> list[Step]:
+    """Processor steps still to do, in order; none before the source system knows that the passenger is seated."""
+    return [step for step in entry.processors if not step.complete] if entry.puller_notified else []
+
+
+def deliverable(entry: QueueEntry) -> list[Step]:
+    """Pusher steps still to do; none before every processor is complete."""
+    if not entry.puller_notified or not all(step.complete for step in entry.processors):
+        return []
+    return [step for step in entry.pushers if not step.complete]

@@ -1,0 +1,126 @@
+"""Which clients there are, what they move, when it departs, and how it went last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from databus_core.engine.driver import BusTicket
+from databus_core.engine.storage import Storage
+from databus_core.engine.timetable import Route, Timetable
+from databus_core.errors import DatabusError, NotFoundError
+from databus_core.model.client import Client, ClientPassenger
+from databus_core.model.trip import TripRecord
+
+
+@dataclass(frozen=True, slots=True)
+class TimetableRow:
+    """One client passenger as the timetable sees it."""
+
+    client_id: str
+    client_passenger: ClientPassenger
+    last_trip: TripRecord | None
+    next_due_at: datetime | None
+    """None while it is not going to travel by itself: the dispatcher does not run."""
+    running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A client's configuration as it is stored now."""
+
+    client: Client | None
+    """None when nothing of it can be read."""
+    problems: tuple[str, ...]
+    last_trips: Mapping[str, TripRecord] = field(default_factory=dict[str, TripRecord], compare=False)
+
+
+def read_client(storage: Storage, client_id: str) -> Reading:
+    """Read one client; in a worker thread. What is wrong with it is in the problems."""
+    try:
+        client, problems = storage.customizing.client(client_id)
+        last_trips = storage.database.last_trips(client_id)
+    except DatabusError as error:
+        return Reading(None, (f"Client {client_id}: {error}",))
+    return Reading(client, tuple(f"Client {client_id}: {problem}" for problem in problems), last_trips)
+
+
+class Roster:
+    """Used on the dispatcher's loop only."""
+
+    def __init__(self, timetable: Timetable) -> None:
+        self.timetable = timetable
+        self._readings: dict[str, Reading] = {}
+        self._last_trips: dict[Route, TripRecord] = {}
+
+    @property
+    def clients(self) -> dict[str, Client]:
+        """The usable part of each client's configuration, by id."""
+        return {client_id: reading.client or Client() for client_id, reading in self._readings.items()}
+
+    def take_over(self, client_id: str, reading: Reading) -> tuple[str, ...]:
+        """Go by this configuration from now on; answers its problems if they are news.
+
+        A configuration that became unreadable leaves the one in force.
+        """
+        before = self._readings.get(client_id)
+        if reading == before:
+            return ()
+        if reading.client is None and before is not None:
+            self._readings[client_id] = Reading(before.client, reading.problems)
+            return reading.problems if reading.problems != before.problems else ()
+        self._readings[client_id] = reading
+        for name, trip in reading.last_trips.items():
+            self._last_trips.setdefault(Route(client_id, name), trip)
+        self.timetable.set_client(
+            client_id,
+            {passenger.name: passenger.interval for passenger in self.clients[client_id].passengers},
+            {name: trip.started_at for name, trip in reading.last_trips.items()},
+        )
+        return reading.problems
+
+    def keep(self, client_ids: list[str]) -> None:
+        """Forget every other client."""
+        for client_id in [client_id for client_id in self._readings if client_id not in client_ids]:
+            del self._readings[client_id]
+            self.timetable.remove_client(client_id)
+
+    def clear(self) -> None:
+        """Forget everything: another database is opened."""
+        self.keep([])
+        self._last_trips.clear()
+
+    def record(self, route: Route, trip: TripRecord) -> None:
+        """The route's last trip."""
+        self._last_trips[route] = trip
+
+    def route(self, client_id: str, client_passenger: str) -> Route:
+        """The route of that name. Raises NotFoundError."""
+        if client_id not in self._readings:
+            known = ", ".join(self._readings) or "none"
+            raise NotFoundError(f"There is no client {client_id!r}; there are: {known}.")
+        route = Route(client_id, client_passenger)
+        self.bus_ticket(route, Path())
+        return route
+
+    def bus_ticket(self, route: Route, folder: Path) -> BusTicket:
+        """A ticket for one trip by the present configuration. Raises NotFoundError."""
+        client = self.clients.get(route.client_id, Client())
+        return BusTicket.issue(route.client_id, client, route.client_passenger, folder)
+
+    def rows(self, moment: datetime, *, driving: bool) -> list[TimetableRow]:
+        """Every client passenger; `driving`: whether they depart by themselves."""
+        return [
+            TimetableRow(
+                client_id,
+                passenger,
+                self._last_trips.get(route),
+                self.timetable.next_due_at(moment, route) if driving else None,
+                self.timetable.is_running(route),
+            )
+            for client_id, client in self.clients.items()
+            for passenger in client.passengers
+            for route in [Route(client_id, passenger.name)]
+        ]

@@ -1,0 +1,85 @@
+"""Every error Databus raises on purpose; the most exact child is the one to catch.
+
+DatabusError
+├── TicketError            a ticket that cannot be used
+├── CustomizingError       a configuration document that cannot be used
+├── FactoryError           a plug-in that cannot be found or made
+├── DatabaseError
+│   ├── DatabaseHeldError  another process works on the same data
+│   ├── ClosedError        used before open() or after close()
+│   ├── DamagedError       one stored thing that cannot be read
+│   └── NotFoundError      a client, passenger, log or node that does not exist
+├── AttachmentError        content that cannot be read, unzipped or downloaded
+├── PeekNotOffered         a puller that cannot show what waits without taking it
+└── DispatcherError        a verb that the dispatcher's present state does not allow
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from databus_core.model.holder import Holder
+
+
+class DatabusError(Exception):
+    """The root. Its text is a whole sentence fit for a person, with the offending value in it."""
+
+
+class TicketError(DatabusError):
+    """A ticket that cannot be used; one problem a line, each naming file, option, value and what is allowed."""
+
+
+class CustomizingError(DatabusError):
+    """A configuration document that cannot be used."""
+
+    def __init__(self, node: str, problems: Sequence[object]) -> None:
+        self.node = node
+        self.problems = list(problems)
+        super().__init__(f"{node}: " + "; ".join(str(problem) for problem in self.problems))
+
+
+class FactoryError(DatabusError):
+    """A plug-in module that does not give one object of the kind asked for."""
+
+    def __init__(self, kind: str, module: str, why: str) -> None:
+        self.kind, self.module, self.why = kind, module, why
+        super().__init__(f"{kind} {module!r} cannot be used: {why}")
+
+
+class DatabaseError(DatabusError):
+    """The database cannot do what was asked."""
+
+
+class DatabaseHeldError(DatabaseError):
+    """Another process works on the same data; `holder` says which."""
+
+    def __init__(self, place: str, holder: Holder | None) -> None:
+        self.holder = holder
+        who = str(holder) if holder else "another process"
+        super().__init__(f"{place} is in use by {who}. Only one dispatcher at a time may work on it.")
+
+
+class ClosedError(DatabaseError):
+    """The database is not open (any more)."""
+
+
+class DamagedError(DatabaseError):
+    """One stored thing cannot be read; it was set aside and everything else goes on."""
+
+
+class NotFoundError(DatabaseError):
+    """A client, passenger, log or node that does not exist."""
+
+
+class AttachmentError(DatabusError):
+    """Content that cannot be read, unzipped or downloaded."""
+
+
+class PeekNotOffered(DatabusError):
+    """The puller cannot show what waits in its source system without consuming it."""
+
+
+class DispatcherError(DatabusError):
+    """A verb that the dispatcher's present state does not allow."""

@@ -1,0 +1,1 @@
+"""What travels and what is kept. Knows nobody above it."""

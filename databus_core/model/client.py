@@ -1,0 +1,143 @@
+"""A client's configuration: the document `__databus__`, kept as `config.json` by the JSON database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+ROOT = "root"
+"""The client that sees all clients."""
+
+PLAIN_PASSENGER = "databus_core.model.passenger"
+QUEUE_MODULE = "databus_core.engine.queue"
+
+
+class Role(StrEnum):
+    """What a user may do."""
+
+    OPERATOR = "operator"
+    ADMINISTRATOR = "administrator"
+
+
+class _Document(BaseModel):
+    """Part of a document that people edit: unknown keys are kept."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class ModuleReference(_Document):
+    """A plug-in in a configuration: its module, and what it is told."""
+
+    module: str = Field(min_length=1, description="Dotted name of the module that defines the plug-in.")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="Arguments that the plug-in declares.")
+    name: str = Field(
+        default="", description="Tells two plug-ins of the same module apart; the module's name if empty."
+    )
+
+    @property
+    def step_name(self) -> str:
+        """Name of the step this plug-in does for each passenger."""
+        return self.name or self.module
+
+
+def _from_text(value: object) -> object:
+    return {"module": value} if isinstance(value, str) else value
+
+
+ModuleEntry = Annotated[ModuleReference, BeforeValidator(_from_text, json_schema_input_type=str | ModuleReference)]
+
+
+class ClientPassenger(_Document):
+    """One kind of passenger that a client moves, and the plug-ins that move it."""
+
+    name: str = Field(min_length=1, description="Unique within the client; the passenger's module in simple cases.")
+    module: str = Field(default="", description="Module of the passenger class; the name itself if empty.")
+    pullers: list[ModuleEntry] = Field(default_factory=list["ModuleEntry"], description="Where passengers come from.")
+    processors: list[ModuleEntry] = Field(
+        default_factory=list["ModuleEntry"], description="What is done to each passenger, in this order."
+    )
+    pushers: list[ModuleEntry] = Field(default_factory=list["ModuleEntry"], description="Where passengers go to.")
+    queue: str = Field(default=QUEUE_MODULE, description="Queue module.")
+    queue_life_span: float = Field(default=1, ge=0, description="Days that completed passengers stay in the queue.")
+    sync_frequency: float = Field(default=1, gt=0, description="Minutes between two trips.")
+
+    @property
+    def passenger_module(self) -> str:
+        """Module of the passenger class: a name without dots is only a name, and means the plain passenger."""
+        return self.module or (self.name if "." in self.name else PLAIN_PASSENGER)
+
+    @property
+    def interval(self) -> timedelta:
+        """Time between the starts of two trips."""
+        return timedelta(minutes=self.sync_frequency)
+
+    @model_validator(mode="after")
+    def _steps_are_distinct(self) -> ClientPassenger:
+        names = Counter(reference.step_name for reference in (*self.pullers, *self.processors, *self.pushers))
+        twice = [name for name, count in names.items() if count > 1]
+        if twice:
+            raise ValueError(f"plug-in {twice[0]!r} is listed twice; give one of them a 'name' of its own")
+        return self
+
+
+class User(_Document):
+    """Somebody who may sign in."""
+
+    username: str = Field(min_length=1, description="Name to sign in with.")
+    password: str = Field(default="", description="Password.", json_schema_extra={"format": "password"})
+    role: Role = Field(default=Role.OPERATOR, description="operator looks and handles, administrator also configures.")
+    token: str = Field(default="", description="Token for programs.", json_schema_extra={"format": "password"})
+
+
+class Client(_Document):
+    """The configuration of one client."""
+
+    log_life_span: float = Field(default=1, ge=0, description="Days that logs and backups are kept.")
+    passengers: list[ClientPassenger] = Field(default_factory=list["ClientPassenger"], description="What is moved.")
+    users: list[User] = Field(default_factory=list["User"], description="Who may sign in; nobody needs to if empty.")
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Client:
+        for what, names in (
+            ("passenger", Counter(passenger.name for passenger in self.passengers)),
+            ("user", Counter(user.username for user in self.users)),
+        ):
+            twice = [name for name, count in names.items() if count > 1]
+            if twice:
+                raise ValueError(f"{what} {twice[0]!r} is listed twice")
+        return self
+
+    def passenger(self, name: str) -> ClientPassenger | None:
+        """The client passenger of that name, if there is one."""
+        return next((passenger for passenger in self.passengers if passenger.name == name), None)
+
+
+class ClientListItem(_Document):
+    """One client in the document `__clients__`."""
+
+    id: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$", description="Letters, digits, _ . - ; also its folder."
+    )
+
+
+class ClientList(_Document):
+    """The document `__clients__`, which only administrators of `root` may edit."""
+
+    clients: list[ClientListItem] = Field(description="Every client of this instance.")
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> ClientList:
+        twice = [name for name, count in Counter(item.id.lower() for item in self.clients).items() if count > 1]
+        if twice:
+            raise ValueError(f"client {twice[0]!r} is listed twice")
+        return self
+
+    @classmethod
+    def of(cls, ids: Mapping[str, object] | list[str]) -> ClientList:
+        """The list of these clients."""
+        return cls(clients=[ClientListItem(id=client_id) for client_id in ids])

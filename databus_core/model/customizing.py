@@ -1,0 +1,71 @@
+"""Customizing nodes: the JSON documents that administrators edit, and what is wrong with one, line by line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from json_source_map import calculate
+from pydantic import BaseModel, ValidationError
+
+from databus_core.model.client import Client, ClientList
+from databus_core.model.problem import Problem, problems_of
+
+DATABUS_NODE = "__databus__"
+CLIENTS_NODE = "__clients__"
+
+_MODELS: dict[str, type[BaseModel]] = {DATABUS_NODE: Client, CLIENTS_NODE: ClientList}
+
+
+@dataclass(frozen=True, slots=True)
+class CustomizingBackup:
+    """A copy of a node as it was before a change or at a start."""
+
+    id: str
+    node: str
+    made_at: datetime
+    size: int
+    """Bytes."""
+
+
+def problems_in(node: str, text: str) -> list[Problem]:
+    """What is wrong with a node's text: its JSON, and for Databus's own nodes what it says. Empty when nothing is."""
+    try:
+        document: object = json.loads(text.removeprefix("\ufeff"))
+    except json.JSONDecodeError as error:
+        return [Problem((), error.msg, error.lineno, error.colno)]
+    except RecursionError:
+        return [Problem((), "nested too deeply")]
+    model = _MODELS.get(node)
+    if model is None:
+        return []
+    try:
+        model.model_validate(document)
+    except ValidationError as error:
+        return [_with_line(problem, text) for problem in problems_of(error, model)]
+    return []
+
+
+def _with_line(problem: Problem, text: str) -> Problem:
+    """The problem with the line of the value it is about, or of the nearest value around it."""
+    places = cast("dict[str, _Entry]", calculate(text))
+    path = problem.path
+    while True:
+        pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+        entry = places.get(pointer)
+        if entry is not None:
+            return Problem(problem.path, problem.message, entry.value_start.line + 1, entry.value_start.column + 1)
+        path = path[:-1]
+
+
+class _Location:
+    line: int
+    column: int
+
+
+class _Entry:
+    """What json_source_map (which has no types) says of one value."""
+
+    value_start: _Location

@@ -1,0 +1,85 @@
+"""What is wrong with a document that a person wrote, told so that they find the place."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong at one place of a document."""
+
+    path: tuple[str | int, ...]
+    """Keys and indexes from the document's root; empty for the document as a whole."""
+    message: str
+    line: int | None = None
+    """1-based, where the document is text and the place was found."""
+    column: int | None = None
+
+    def __str__(self) -> str:
+        where = f"line {self.line}, " if self.line else ""
+        return f"{where}{dotted(self.path)}: {self.message}" if self.path else f"{where}{self.message}"
+
+
+def dotted(path: tuple[str | int, ...]) -> str:
+    """A path as a person reads it: `passengers[0].queue_life_span`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.lstrip(".")
+
+
+def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
+    """Every error that pydantic found, in words, with the value and what is allowed."""
+    problems: list[Problem] = []
+    for detail in error.errors():
+        path = tuple(part for part in detail["loc"] if not _is_union_branch(part))
+        if detail["type"] == "extra_forbidden":
+            message = _unknown_key(str(path[-1]), model if len(path) == 1 else None)
+        elif detail["type"] == "missing":
+            message = "is missing"
+        else:
+            message = f"{_shown(detail['input'])} is not allowed: {_sentence(detail)}"
+        problems.append(Problem(path, message))
+    return _without_repeats(problems)
+
+
+def _is_union_branch(part: str | int) -> bool:
+    """Pydantic puts the tried type of a union into the path (`str`, `ModuleReference`, `function-wrap[...]`)."""
+    return isinstance(part, str) and (part in {"str", "int", "float", "bool"} or part[:1].isupper() or "[" in part)
+
+
+def _unknown_key(key: str, model: type[BaseModel] | None) -> str:
+    if model is None:
+        return "is not known here"
+    known = list(model.model_fields)
+    close = difflib.get_close_matches(key, known, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return (
+        f"is not known{hint} Allowed are {', '.join(known)}."
+        if hint
+        else f"is not known. Allowed are {', '.join(known)}."
+    )
+
+
+def _sentence(detail: Mapping[str, Any]) -> str:
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _without_repeats(problems: list[Problem]) -> list[Problem]:
+    """One problem a place: a union reports every branch, and the first says enough."""
+    first: dict[tuple[str | int, ...], Problem] = {}
+    for problem in problems:
+        first.setdefault(problem.path, problem)
+    return list(first.values())

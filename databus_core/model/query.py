@@ -1,0 +1,148 @@
+"""What tables ask for, and what they get: one page of rows and the number of all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from databus_core.model.log import MessageType
+from databus_core.model.queue_entry import QueueEntry, QueueStatus
+
+RowT = TypeVar("RowT")
+
+PAGE = 256
+"""Rows of a page unless the asker says otherwise."""
+
+ERROR_SHOWN = 300
+"""Characters of an error that a row shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows(Generic[RowT]):
+    """One page of what a query matches."""
+
+    rows: list[RowT]
+    total: int
+    """How many rows match in all."""
+
+
+class QueueOrder(StrEnum):
+    """What queue rows can be sorted by."""
+
+    PULLED_AT = "pulled_at"
+    EXTERNAL_ID = "external_id"
+    SOURCE_SYSTEM = "source_system"
+    CLIENT_PASSENGER = "client_passenger"
+    STATUS = "status"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Which queue entries, in which order, and which page of them. None and "" mean: any."""
+
+    client_id: str
+    client_passenger: str | None = None
+    status: QueueStatus | None = None
+    has_error: bool | None = None
+    """True: a step failed and is still open."""
+    source_system: str | None = None
+    pulled_from: datetime | None = None
+    pulled_until: datetime | None = None
+    """Exclusive."""
+    text: str = ""
+    """Found in internal id, external id, source system or the failing step's error, in any case."""
+    order: QueueOrder = QueueOrder.PULLED_AT
+    descending: bool = True
+    offset: int = 0
+    limit: int = PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """A queue entry as a table shows it: no attachments, no steps."""
+
+    internal_id: str
+    client_passenger: str
+    source_system: str
+    external_id: str
+    status: QueueStatus
+    pulled_at: datetime
+    puller_notified: bool
+    completed_at: datetime | None
+    steps_done: int
+    steps_total: int
+    attempts: int
+    """The most attempts that any step has had."""
+    failing_step: str
+    """Name of the step that failed last and is still open; empty when none is."""
+    error: str
+    """That step's error, cut to its first ERROR_SHOWN characters."""
+
+    @classmethod
+    def of(cls, entry: QueueEntry) -> QueueRow:
+        """The row of an entry as it is now."""
+        steps = list(entry.steps())
+        done = sum(step.complete for step in steps)
+        failing = [step for step in steps if step.error and not step.complete]
+        last = max(failing, key=lambda step: step.error_at.timestamp() if step.error_at else 0.0) if failing else None
+        return cls(
+            internal_id=entry.internal_id,
+            client_passenger=entry.client_passenger,
+            source_system=entry.source_system,
+            external_id=entry.external_id,
+            status=QueueStatus.COMPLETE if done == len(steps) else QueueStatus.INCOMPLETE,
+            pulled_at=entry.pulled_at,
+            puller_notified=entry.puller_notified,
+            completed_at=entry.completed_at,
+            steps_done=done,
+            steps_total=len(steps),
+            attempts=max(step.attempts for step in steps),
+            failing_step=last.name if last else "",
+            error=last.error[:ERROR_SHOWN] if last else "",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogQuery:
+    """Which logs of a client, newest first. None and "" mean: any."""
+
+    client_id: str
+    client_passenger: str | None = None
+    worst: MessageType | None = None
+    """At least this bad."""
+    started_from: datetime | None = None
+    started_until: datetime | None = None
+    text: str = ""
+    """Found in the log's id or its client passenger, in any case."""
+    offset: int = 0
+    limit: int = PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """A log as a table shows it."""
+
+    id: str
+    client_passenger: str
+    """Empty for old logs, which do not say."""
+    started_at: datetime
+    finished_at: datetime | None
+    """None for a log that was never finished: the trip runs, or its process died."""
+    worst: MessageType
+    length: int
+    """Number of entries."""
+    size: int
+    """Bytes on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCounts:
+    """How many entries one client passenger has in the queue."""
+
+    complete: int = 0
+    incomplete: int = 0
+    failing: int = 0
+    """Those of the incomplete ones that a step has failed for."""
+    oldest_incomplete_at: datetime | None = None

@@ -1,0 +1,199 @@
+"""The dispatcher ticket: everything the dispatcher needs to start. An empty one works."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Self, cast
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_serializer, model_validator
+from pydantic.config import JsonDict
+
+from databus_core.errors import TicketError
+from databus_core.model.problem import Problem, problems_of
+
+FACTORY_MODULE = "databus_core.plugins.factory"
+ADVANCED: JsonDict = {"group": "advanced"}
+DATABASE: JsonDict = {"group": "database"}
+WEB: JsonDict = {"group": "web interface"}
+
+
+class ExternalConfigFile(BaseModel):
+    """A further JSON file that administrators of a client edit in the app."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    client_id: str = Field(min_length=1, description="Client whose administrators may edit the file.")
+    file_id: str = Field(min_length=1, description="Name under which the app shows the file.")
+    path: str = Field(
+        min_length=1,
+        description="Path of the file; a relative one starts at the ticket's folder.",
+        json_schema_extra={"format": "file-path"},
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_list(cls, value: object) -> object:
+        """Existing tickets write [client id, file id, path]."""
+        if isinstance(value, (list, tuple)):
+            parts = cast("list[object] | tuple[object, ...]", value)
+            if len(parts) != 3:
+                raise ValueError("write [client id, file id, path]")
+            return dict(zip(("client_id", "file_id", "path"), parts, strict=True))
+        return value
+
+
+def _factory(kind: str) -> Any:
+    return Field(
+        default=FACTORY_MODULE,
+        min_length=1,
+        description=f"Module whose Factory makes {kind}; leave it alone in most cases.",
+        json_schema_extra=ADVANCED,
+    )
+
+
+class DispatcherTicket(BaseModel):
+    """The options of a dispatcher. Raises TicketError when one is wrong, naming file, option, value and what is allowed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    system_alias: str = Field(
+        default="Databus", min_length=1, description="Shown on top of the app, to tell test from live."
+    )
+    database_module: str = Field(
+        default="databus_core.database.json_files",
+        min_length=1,
+        description="Database engine module.",
+        json_schema_extra=DATABASE,
+    )
+    database_arguments: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Arguments of the database engine; the JSON database needs none.",
+        json_schema_extra=DATABASE,
+    )
+    drivers_at_once: int = Field(
+        default=4, ge=1, le=64, description="How many trips of different client passengers run at the same time."
+    )
+    grace_seconds: float = Field(
+        default=10,
+        ge=0,
+        le=3600,
+        description="How long a second request to shut down waits for running trips before it leaves them.",
+    )
+    dispatcher_observer: Any = Field(
+        default=None,
+        description="Module of an observer that is told of events (in Python also the observer itself).",
+        json_schema_extra={"type": "string", "picker": "dispatcher_observer"},
+    )
+    external_config_files: tuple[ExternalConfigFile, ...] = Field(
+        default=(), description="Further JSON files that administrators edit in the app."
+    )
+    run_web_server: bool = Field(
+        default=True,
+        description="Whether the web interface runs, where this installation has it.",
+        json_schema_extra=WEB,
+    )
+    web_server_port: int = Field(
+        default=5000, ge=1, le=65535, description="Port of the web interface.", json_schema_extra=WEB
+    )
+    driver_module: str = Field(
+        default="databus_core.engine.driver", min_length=1, description="Driver module.", json_schema_extra=ADVANCED
+    )
+    database_factory: str = _factory("databases")
+    driver_factory: str = _factory("drivers")
+    passenger_factory: str = _factory("passengers")
+    queue_factory: str = _factory("queues")
+    puller_factory: str = _factory("pullers")
+    processor_factory: str = _factory("processors")
+    pusher_factory: str = _factory("pushers")
+
+    _folder: Path = PrivateAttr(default_factory=Path.cwd)
+    _file: Path | None = PrivateAttr(default=None)
+
+    def __init__(self, /, **options: Any) -> None:
+        try:
+            super().__init__(**options)
+        except ValidationError as error:
+            raise TicketError(_in_words("Ticket", error)) from error
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_prefix(cls, options: object) -> object:
+        """Existing tickets spell options with the prefix `p_`."""
+        if not isinstance(options, dict):
+            return options
+        plain: dict[str, Any] = {}
+        for key, value in cast("dict[str, Any]", options).items():
+            name = key.removeprefix("p_") if key.removeprefix("p_") in cls.model_fields else key
+            if name in plain:
+                raise ValueError(f"option {name!r} is given twice, with and without the prefix p_")
+            plain[name] = value
+        return plain
+
+    @field_serializer("dispatcher_observer")
+    def _observer_by_name(self, observer: object) -> str | None:
+        """A ticket file can only name an observer."""
+        return observer if isinstance(observer, str) or observer is None else type(observer).__module__
+
+    @classmethod
+    def load(cls, file: Path | str) -> Self:
+        """Read a ticket file. Raises TicketError when it is missing, no JSON, or wrong."""
+        file = Path(file).expanduser().absolute()
+        try:
+            document: object = json.loads(file.read_text("utf-8-sig"))
+        except FileNotFoundError as error:
+            raise TicketError(f"{file}: there is no such ticket. `databus new FOLDER` makes one.") from error
+        except json.JSONDecodeError as error:
+            raise TicketError(f"{file}: line {error.lineno}, column {error.colno}: {error.msg}") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise TicketError(f"{file}: cannot be read: {error}") from error
+        if not isinstance(document, dict):
+            raise TicketError(f"{file}: a ticket is a JSON object with options, not {document!r:.80}")
+        return cls.parse(cast("dict[str, Any]", document), file)
+
+    @classmethod
+    def parse(cls, document: dict[str, Any], file: Path) -> Self:
+        """A ticket from a document that is, or will be, in `file`. Raises TicketError."""
+        try:
+            ticket = cls.model_validate(document)
+        except ValidationError as error:
+            raise TicketError(_in_words(str(file), error)) from error
+        except TicketError as error:
+            raise TicketError(str(error).replace("Ticket: ", f"{file}: ")) from error
+        ticket._file = file
+        ticket._folder = file.parent
+        return ticket
+
+    @classmethod
+    def problems(cls, document: dict[str, Any]) -> list[Problem]:
+        """What is wrong with the options of a ticket, each with its place. Empty when they make one."""
+        try:
+            cls(**document)
+        except TicketError as error:
+            cause = error.__cause__
+            return problems_of(cause, cls) if isinstance(cause, ValidationError) else [Problem((), str(error))]
+        return []
+
+    @property
+    def file(self) -> Path | None:
+        """The file it was read from; None for a ticket written in Python."""
+        return self._file
+
+    @property
+    def folder(self) -> Path:
+        """Relative paths start here: the file's folder, or the current folder for a ticket written in Python."""
+        return self._folder
+
+    def document(self) -> dict[str, Any]:
+        """The options that differ from their defaults, as JSON values."""
+        options = self.model_dump(mode="json", exclude_defaults=True)
+        return {name: value for name, value in options.items() if value is not None}
+
+    def text(self) -> str:
+        """The ticket as its file has it."""
+        return orjson.dumps(self.document(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+
+
+def _in_words(where: str, error: ValidationError) -> str:
+    return "\n".join(f"{where}: {problem}" for problem in problems_of(error, DispatcherTicket))

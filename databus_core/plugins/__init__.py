@@ -1,0 +1,1 @@
+"""The contracts that plug-ins implement, and how plug-ins are found."""

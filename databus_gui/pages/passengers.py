@@ -1,0 +1,264 @@
+"""The client passengers: when each travels, how it went, what is in its queue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QAction, QHideEvent, QShowEvent
+
+from databus_core.engine.roster import TimetableRow
+from databus_core.engine.storage import Storage
+from databus_core.model.client import ROOT
+from databus_core.model.log import MessageType
+from databus_core.model.query import QueueCounts, Rows
+from databus_core.plugins.observer import Change, DispatcherState
+from databus_gui.i18n import count, tr
+from databus_gui.pages.page import Page
+from databus_gui.slots import async_slot
+from databus_gui.tables.model import Column, Mark, PageRequest, TableModel
+from databus_gui.tables.view import TableView
+from databus_gui.theme import Meaning, icon
+from databus_gui.widgets.words import ago, countdown, duration, every, local_time_with_zone
+
+SECOND_MS = 1000
+
+_WORST = {
+    MessageType.INFO: ("fine", Mark("mdi6.check-circle", Meaning.GOOD)),
+    MessageType.WARNING: ("warnings", Mark("mdi6.alert", Meaning.CAUTION)),
+    MessageType.ERROR: ("errors", Mark("mdi6.alert-circle", Meaning.BAD)),
+}
+_LINKS = {"waiting": "waiting", "failing": "failing", "complete": "complete"}
+"""Column key -> what the queue page calls these passengers."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassengerRow:
+    """One client passenger with the numbers of its queue."""
+
+    timetable: TimetableRow
+    counts: QueueCounts
+
+    @property
+    def route(self) -> tuple[str, str]:
+        """Client id and name."""
+        return self.timetable.client_id, self.timetable.client_passenger.name
+
+    @property
+    def waiting(self) -> int:
+        """Passengers that are under way without an error."""
+        return self.counts.incomplete - self.counts.failing
+
+
+class PassengersPage(Page):
+    """The table of client passengers; `root` sees those of every client."""
+
+    name = "passengers"
+    title = "Passengers"
+    icon = "mdi6.bus-clock"
+    refreshes_on = frozenset({Change.QUEUE, Change.TRIPS, Change.CLIENTS, Change.CUSTOMIZING, Change.TICKET})
+
+    def build(self) -> None:
+        self.model = TableModel(
+            self._columns(), self._fetch, lambda row: "/".join(row.route), parent=self, order="passenger"
+        )
+        self.model.failed.connect(self.show_error)
+        self.table = TableView(self.model, self.name, self.session.settings)
+        self.table.setAccessibleName(tr("Client passengers"))
+        self.table.row_actions = self._row_actions
+        self.table.row_activated.connect(self.expedite)
+        self.table.row_chosen.connect(self.chosen)
+        self.table.selectionModel().selectionChanged.connect(self.chosen)
+        self.table.link_clicked.connect(self._open_queue)
+        self.table.empty_text = tr(
+            "This client has no passengers yet.\nAn administrator describes them on the page Customizing, "
+            "in the document __databus__."
+        )
+        self.body.addWidget(self.table)
+        self._clock = QTimer(self, interval=SECOND_MS)
+        self._clock.timeout.connect(self._on_second)
+        signals = self.session.signals
+        signals.trip_started.connect(self.request_refresh)
+        signals.trip_complete.connect(self.request_refresh)
+        signals.state_changed.connect(self.request_refresh)
+
+    def _columns(self) -> list[Column[PassengerRow]]:
+        return [
+            Column(key="client", title=tr("Client"), text=lambda row: row.route[0], width=90, sort_key="client"),
+            Column(key="passenger", title=tr("Passenger"), text=lambda r: r.route[1], width=240, sort_key="passenger"),
+            Column(
+                key="state", title=tr("State"), text=lambda row: _state(row)[0], width=105,
+                mark=lambda row: _state(row)[1],
+            ),
+            Column(key="schedule", title=tr("Schedule"), text=_schedule, width=110, sort_key="schedule"),
+            Column(key="next", title=tr("Next trip"), text=_next, width=80, tooltip=_next_tip),
+            Column(key="last", title=tr("Last trip"), text=_last, width=100, tooltip=_last_tip, sort_key="last"),
+            Column(key="result", title=tr("Result"), text=_result, width=100, mark=_result_mark, tooltip=_result_tip),
+            Column(
+                key="waiting", title=tr("Waiting"), text=lambda row: f"{row.waiting:,}", width=80, right=True,
+                link=lambda row: row.waiting > 0, sort_key="waiting", tooltip=_waiting_tip,
+            ),
+            Column(
+                key="failing", title=tr("Failing"), text=lambda row: f"{row.counts.failing:,}", width=75, right=True,
+                link=lambda row: row.counts.failing > 0, sort_key="failing", mark=_failing_mark,
+            ),
+            Column(
+                key="complete", title=tr("Complete"), text=lambda row: f"{row.counts.complete:,}", width=85, right=True,
+                link=lambda row: row.counts.complete > 0, sort_key="complete",
+            ),
+        ]  # fmt: skip
+
+    # Data -------------------------------------------------------------------------------------------------------
+
+    async def refresh(self) -> None:
+        self.table.setColumnHidden(0, self.session.client_id != ROOT)
+        await self.model.refresh()
+
+    async def _fetch(self, request: PageRequest) -> Rows[PassengerRow]:
+        everything = self.session.client_id == ROOT
+        rows = [
+            row for row in self.session.dispatcher.timetable() if everything or row.client_id == self.session.client_id
+        ]
+        clients = sorted({row.client_id for row in rows})
+
+        def read(storage: Storage) -> dict[str, dict[str, QueueCounts]]:
+            return {client_id: storage.database.queue_counts(client_id) for client_id in clients}
+
+        counts = await self.session.read(read)
+        none = QueueCounts()
+        found = [PassengerRow(row, counts[row.client_id].get(row.client_passenger.name, none)) for row in rows]
+        found.sort(key=lambda row: _sort_value(row, request.order), reverse=request.descending)
+        return Rows(found[request.offset : request.offset + request.limit], len(found))
+
+    def concerns(self, client_id: str) -> bool:
+        return self.session.client_id == ROOT or super().concerns(client_id)
+
+    def _on_second(self) -> None:
+        self.model.repaint("next", "last", "state")
+
+    # Acting -----------------------------------------------------------------------------------------------------
+
+    def routes(self) -> list[tuple[str, str]]:
+        return [row.route for row in self.table.chosen_rows()]
+
+    @async_slot
+    async def expedite(self) -> None:
+        """Let the chosen client passengers depart now."""
+        routes = self.routes()
+        for client_id, name in routes:
+            await self.session.dispatcher.expedite(client_id, name)
+        if routes:
+            self.session.say(count(len(routes), "1 client passenger departs", "{n} client passengers depart"))
+            self.request_refresh()
+
+    def _row_actions(self) -> list[QAction]:
+        expedite = QAction(icon("mdi6.bus-side"), tr("Expedite"), self.table)
+        expedite.setEnabled(self.session.dispatcher.state is DispatcherState.RUNNING)
+        expedite.triggered.connect(self.expedite)
+        log = QAction(icon("mdi6.text-box-outline"), tr("Show the last log"), self.table)
+        log.triggered.connect(self._open_log)
+        queue = QAction(icon("mdi6.tray-full"), tr("Show the queue"), self.table)
+        queue.triggered.connect(lambda: self._open_queue(self.table.current_row(), "all"))
+        row = self.table.current_row()
+        log.setEnabled(row is not None and row.timetable.last_trip is not None)
+        return [expedite, queue, log]
+
+    def _open_queue(self, row: PassengerRow | None, key: str) -> None:
+        if row is not None:
+            client_id, name = row.route
+            self.session.open("queue", client_id=client_id, client_passenger=name, show=_LINKS.get(key, "all"))
+
+    def _open_log(self) -> None:
+        row = self.table.current_row()
+        if row is not None and row.timetable.last_trip is not None:
+            self.session.open("logs", client_id=row.route[0], log_id=row.timetable.last_trip.log_id)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._clock.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._clock.stop()
+
+
+def _schedule(row: PassengerRow) -> str:
+    return every(row.timetable.client_passenger.interval)
+
+
+def _state(row: PassengerRow) -> tuple[str, Mark]:
+    if row.timetable.running:
+        return tr("travelling"), Mark("mdi6.bus-side", Meaning.GOOD)
+    if row.timetable.next_due_at is None:
+        return tr("at rest"), Mark("mdi6.pause-circle-outline", Meaning.WAITING)
+    return tr("scheduled"), Mark("mdi6.clock-outline", Meaning.WAITING)
+
+
+def _next(row: PassengerRow) -> str:
+    due_at = row.timetable.next_due_at
+    if row.timetable.running or due_at is None:
+        return "–"
+    return countdown(due_at)
+
+
+def _next_tip(row: PassengerRow) -> str:
+    due_at = row.timetable.next_due_at
+    return tr("Nothing departs while the dispatcher rests.") if due_at is None else local_time_with_zone(due_at)
+
+
+def _last(row: PassengerRow) -> str:
+    trip = row.timetable.last_trip
+    return tr("never") if trip is None else ago(trip.started_at)
+
+
+def _last_tip(row: PassengerRow) -> str:
+    trip = row.timetable.last_trip
+    if trip is None:
+        return tr("This client passenger has not travelled yet.")
+    took = duration(trip.finished_at - trip.started_at)
+    return tr("{at}, took {time}", at=local_time_with_zone(trip.started_at), time=took)
+
+
+def _result(row: PassengerRow) -> str:
+    trip = row.timetable.last_trip
+    return "" if trip is None else tr(_WORST[trip.worst][0])
+
+
+def _result_mark(row: PassengerRow) -> Mark | None:
+    trip = row.timetable.last_trip
+    return None if trip is None else _WORST[trip.worst][1]
+
+
+def _result_tip(row: PassengerRow) -> str:
+    trip = row.timetable.last_trip
+    if trip is None:
+        return ""
+    return tr(
+        "On the last trip {seated} were seated and {pushed} delivered; {failed} steps failed.",
+        seated=trip.seated,
+        pushed=trip.pushed,
+        failed=trip.failed,
+    )
+
+
+def _waiting_tip(row: PassengerRow) -> str:
+    oldest = row.counts.oldest_incomplete_at
+    return "" if oldest is None else tr("The oldest one was pulled {time}.", time=ago(oldest))
+
+
+def _failing_mark(row: PassengerRow) -> Mark | None:
+    return Mark("mdi6.alert-circle", Meaning.BAD) if row.counts.failing else None
+
+
+def _sort_value(row: PassengerRow, order: str) -> tuple[object, ...]:
+    trip = row.timetable.last_trip
+    values: dict[str, object] = {
+        "client": row.route[0].lower(),
+        "schedule": row.timetable.client_passenger.interval.total_seconds(),
+        "last": 0.0 if trip is None else trip.started_at.timestamp(),
+        "waiting": row.waiting,
+        "failing": row.counts.failing,
+        "complete": row.counts.complete,
+    }
+    name = (row.route[1].lower(), row.route[0].lower())
+    return (values[order], *name) if order in values else name

@@ -1,0 +1,242 @@
+"""What waits in the source systems, seen without consuming it."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QSplitter,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from databus_core.engine.peek import PEEK_LIMIT, PeekedPassenger, PullerPeek
+from databus_core.errors import AttachmentError
+from databus_core.model.attachment import Attachment
+from databus_core.model.client import Client
+from databus_core.plugins.observer import Change
+from databus_gui.i18n import count, tr
+from databus_gui.pages.page import Page
+from databus_gui.slots import async_slot, start
+from databus_gui.theme import Meaning, icon
+from databus_gui.widgets.attachments import AttachmentRow
+from databus_gui.widgets.box import Box
+
+ITEM_ROLE = Qt.ItemDataRole.UserRole
+
+
+class PeekPage(Page):
+    """Asks the pullers of one client passenger. `open(client_passenger=...)` chooses it."""
+
+    name = "peek"
+    title = "Peek"
+    icon = "mdi6.eye-outline"
+    refreshes_on = frozenset({Change.CUSTOMIZING, Change.CLIENTS, Change.TICKET})
+
+    def build(self) -> None:
+        self._asked_client = ""
+        self._asked = 0
+        self.passenger = QComboBox()
+        self.passenger.setAccessibleName(tr("Client passenger"))
+        self.passenger.setMinimumWidth(320)
+        self.passenger.currentIndexChanged.connect(self._on_other)
+        self.button = QPushButton(icon("mdi6.eye-outline"), tr("Peek"))
+        self.button.clicked.connect(self.peek)
+        self.said = QLabel(tr("See what waits in the source systems; nothing is consumed."), wordWrap=True)
+        self.said.setProperty("meaning", Meaning.MUTED.value)
+        self.busy = QProgressBar(textVisible=False, maximum=0)
+        self.busy.setFixedHeight(4)
+        line = QHBoxLayout()
+        line.addWidget(self.passenger)
+        line.addWidget(self.button)
+        line.addWidget(self.said, 1)
+        self.tree = QTreeWidget()
+        self.tree.setHeaderLabels([tr("Waiting"), tr("Source system"), tr("Attachments"), tr("State")])
+        self.tree.setAccessibleName(tr("What waits, by puller"))
+        self.tree.setAlternatingRowColors(True)
+        for column, width in enumerate((380, 150, 230)):
+            self.tree.setColumnWidth(column, width)
+        self.tree.currentItemChanged.connect(self._on_item_chosen)
+        self.attachments = Box(tr("Attachments"))
+        self.attachments.hide()
+        below = QWidget()
+        column = QVBoxLayout(below)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.attachments)
+        column.addStretch(1)
+        scrolled = QScrollArea(widgetResizable=True)
+        scrolled.setWidget(below)
+        scrolled.setFrameShape(QScrollArea.Shape.NoFrame)
+        divided = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
+        divided.addWidget(self.tree)
+        divided.addWidget(scrolled)
+        divided.setSizes([420, 150])
+        self.body.addLayout(line)
+        self.body.addWidget(self.busy)
+        self.body.addWidget(divided, 1)
+        self._set_busy(busy=False)
+
+    # Choosing ---------------------------------------------------------------------------------------------------
+
+    async def refresh(self) -> None:
+        client_id = self.session.client_id
+        chosen = self.passenger.currentText()
+        client = self.session.dispatcher.clients.get(client_id, Client())
+        with QSignalBlocker(self.passenger):
+            self.passenger.clear()
+            self.passenger.addItems([passenger.name for passenger in client.passengers])
+            self.passenger.setCurrentIndex(max(self.passenger.findText(chosen), 0))
+        if client_id != self._asked_client or chosen not in {"", self.passenger.currentText()}:
+            self._asked_client = client_id
+            self._on_other()
+        self.passenger.setEnabled(self.passenger.count() > 0)
+        self._set_busy(busy=not self.busy.isHidden())
+        if not self.passenger.count():
+            self.said.setText(tr("This client has no passengers yet."))
+
+    def open(self, **what: object) -> None:
+        passenger = str(what.get("client_passenger", ""))
+        if passenger and self.passenger.findText(passenger) < 0:
+            self.passenger.addItem(passenger)
+        if passenger:
+            self.passenger.setCurrentText(passenger)
+
+    def routes(self) -> list[tuple[str, str]]:
+        name = self.passenger.currentText()
+        return [(self.session.client_id, name)] if name else []
+
+    def _on_other(self) -> None:
+        """What is shown was asked for another client passenger; an answer that is on its way is dropped."""
+        self._asked += 1
+        self._set_busy(busy=False)
+        self.tree.clear()
+        self.said.setText(tr("See what waits in the source systems; nothing is consumed."))
+        self.chosen.emit()
+
+    # Peeking ----------------------------------------------------------------------------------------------------
+
+    def peek(self) -> None:
+        """Ask the pullers; the page may be left meanwhile."""
+        self._asked += 1
+        self.error_bar.clear()
+        self.tree.clear()
+        self._set_busy(busy=True)
+        start(self, self._peek(self.session.client_id, self.passenger.currentText(), self._asked))
+
+    async def _peek(self, client_id: str, name: str, question: int) -> None:
+        try:
+            pullers = await self.session.dispatcher.peek(client_id, name)
+        finally:
+            if question == self._asked:
+                self._set_busy(busy=False)
+        if question == self._asked:
+            self._show(pullers)
+
+    def _set_busy(self, *, busy: bool) -> None:
+        self.busy.setVisible(busy)
+        self.button.setEnabled(not busy and self.passenger.count() > 0)
+        if busy:
+            self.said.setText(tr("Asking the source systems …"))
+
+    def _show(self, pullers: list[PullerPeek]) -> None:
+        for puller in pullers:
+            self.tree.addTopLevelItem(_puller_item(puller))
+        self.tree.expandAll()
+        self.said.setText(_summary(pullers))
+        self.attachments.setVisible(any(puller.items for puller in pullers))
+        for item in _items(self.tree):
+            if item.childCount():
+                self.tree.setCurrentItem(cast("QTreeWidgetItem", item.child(0)))
+                break
+
+    @async_slot
+    async def _on_item_chosen(self, item: QTreeWidgetItem | None) -> None:
+        self.attachments.clear()
+        shown: Any = item.data(0, ITEM_ROLE) if item is not None else None
+        if not isinstance(shown, PeekedPassenger):
+            return
+        attachments = shown.passenger.attachments
+        sizes = await self.session.read(lambda _: [_size(attachment) for attachment in attachments])
+        if item is not self.tree.currentItem():
+            return
+        self.attachments.clear()
+        for attachment, size in zip(attachments, sizes, strict=True):
+            self.attachments.body.addWidget(AttachmentRow(self.session, self.show_error, attachment, size))
+        if not attachments:
+            self.attachments.body.addWidget(QLabel(tr("This passenger has no attachments.")))
+
+
+def _summary(pullers: list[PullerPeek]) -> str:
+    if not pullers:
+        return tr("This client passenger has no pullers.")
+    waiting = sum(len(puller.items) for puller in pullers)
+    if waiting:
+        new = sum(item.known is None for puller in pullers for item in puller.items)
+        return count(waiting, "1 passenger waits", "{n} passengers wait") + tr(", {n} of them new.", n=f"{new:,}")
+    return tr("Nothing could be seen.") if any(puller.error for puller in pullers) else tr("Nothing waits.")
+
+
+def _items(tree: QTreeWidget) -> list[QTreeWidgetItem]:
+    return [item for number in range(tree.topLevelItemCount()) if (item := tree.topLevelItem(number)) is not None]
+
+
+def _puller_item(puller: PullerPeek) -> QTreeWidgetItem:
+    item = QTreeWidgetItem([puller.puller, "", "", ""])
+    item.setIcon(0, icon("mdi6.tray-arrow-down"))
+    item.setToolTip(0, puller.puller)
+    font = item.font(0)
+    font.setBold(True)
+    item.setFont(0, font)
+    if not puller.offered:
+        _say(item, tr("cannot be peeked at: {why}", why=puller.error), "mdi6.eye-off-outline", Meaning.CAUTION)
+    elif puller.error:
+        _say(item, puller.error, "mdi6.alert-circle", Meaning.BAD)
+    elif puller.more:
+        _say(
+            item, tr("more than {n} wait; the first ones are shown", n=f"{PEEK_LIMIT:,}"), "mdi6.alert", Meaning.CAUTION
+        )
+    else:
+        said = count(len(puller.items), "1 waits", "{n} wait") if puller.items else tr("nothing waits")
+        _say(item, said, "mdi6.check-circle", Meaning.GOOD)
+    for peeked in puller.items:
+        item.addChild(_passenger_item(peeked))
+    return item
+
+
+def _passenger_item(peeked: PeekedPassenger) -> QTreeWidgetItem:
+    passenger = peeked.passenger
+    names = ", ".join(attachment.name for attachment in passenger.attachments)
+    item = QTreeWidgetItem([passenger.external_id, passenger.source_system, names, ""])
+    item.setData(0, ITEM_ROLE, peeked)
+    for column, text in enumerate((passenger.external_id, passenger.source_system, names)):
+        item.setToolTip(column, text)
+    if peeked.known is None:
+        _say(item, tr("new"), "mdi6.new-box", Meaning.ACCENT)
+    elif peeked.known:
+        _say(item, tr("already seated"), "mdi6.seat-passenger", Meaning.GOOD)
+        item.setToolTip(3, tr("Internal id {id}", id=peeked.known))
+    else:
+        _say(item, tr("seated before and purged"), "mdi6.history", Meaning.WAITING)
+    return item
+
+
+def _say(item: QTreeWidgetItem, text: str, sign: str, meaning: Meaning) -> None:
+    item.setText(3, text)
+    item.setToolTip(3, text)
+    item.setIcon(3, icon(sign, meaning))
+
+
+def _size(attachment: Attachment) -> int | None:
+    try:
+        return attachment.size
+    except AttachmentError:
+        return None

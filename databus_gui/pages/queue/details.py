@@ -1,0 +1,215 @@
+"""Everything about one passenger of the queue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+
+from databus_core.engine.storage import Storage
+from databus_core.errors import AttachmentError, DatabusError, NotFoundError
+from databus_core.model.query import LogQuery, LogRow
+from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step, StepKind
+from databus_core.plugins.observer import Change
+from databus_gui.i18n import tr
+from databus_gui.pages.queue.attachments import AttachmentRow
+from databus_gui.pages.queue.step_row import StepRow
+from databus_gui.session import Session
+from databus_gui.slots import async_slot
+from databus_gui.theme import Meaning, icon
+from databus_gui.widgets.box import Box
+from databus_gui.widgets.words import ago, breakable, local_time
+
+LOGS_SHOWN = 20
+"""Newest logs of a passenger that are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    entry: QueueEntry
+    sizes: list[int | None]
+    """Bytes of each attachment; None where its content is lost."""
+    logs: list[tuple[str, LogRow | None]]
+
+
+class Details(QScrollArea):
+    """The panel beside the table."""
+
+    def __init__(self, session: Session, show_error: Callable[[DatabusError], None]) -> None:
+        super().__init__(widgetResizable=True)
+        self._session = session
+        self.show_error = show_error
+        self._client_id = ""
+        self._internal_id = ""
+        self._shown: _Found | None = None
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setMinimumWidth(330)
+        self.setAccessibleName(tr("Details of the passenger"))
+        self._lay_out()
+        self.clear()
+
+    def _lay_out(self) -> None:
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(4, 0, 4, 0)
+        selectable = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        self._head = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText, textInteractionFlags=selectable)
+        font = self._head.font()
+        font.setBold(True)
+        font.setPointSizeF(font.pointSizeF() * 1.15)
+        self._head.setFont(font)
+        self._ids = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText, textInteractionFlags=selectable)
+        self._ids.setObjectName("hint")
+        for label in (self._head, self._ids):
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._sentence = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self._steps = Box(tr("Steps"))
+        self._attachments = Box(tr("Attachments"))
+        self._properties = Box(tr("Properties"))
+        self._logs = Box(tr("Logs"))
+        self._boxes = (self._steps, self._attachments, self._properties, self._logs)
+        for widget in (self._head, self._sentence, self._ids, *self._boxes):
+            column.addWidget(widget)
+        column.addStretch(1)
+        self.setWidget(content)
+
+    # What the page uses -----------------------------------------------------------------------------------------
+
+    def clear(self) -> None:
+        """Show no passenger."""
+        self._internal_id, self._shown = "", None
+        self._head.clear()
+        self._ids.clear()
+        self._sentence.setText(tr("Choose a passenger to see its steps, attachments and logs."))
+        for box in self._boxes:
+            box.clear()
+            box.hide()
+
+    async def show_entry(self, internal_id: str) -> None:
+        """Show that passenger of the looked-at client. Raises DatabusError."""
+        if (internal_id, self._session.client_id) != (self._internal_id, self._client_id):
+            self._internal_id, self._client_id, self._shown = internal_id, self._session.client_id, None
+            self.verticalScrollBar().setValue(0)
+        await self.refresh()
+
+    async def refresh(self) -> None:
+        """Read the passenger again; where it is purged meanwhile, say so."""
+        client_id, internal_id = self._client_id, self._internal_id
+        if not internal_id:
+            return
+        try:
+            found = await self._session.read(lambda storage: _find(storage, client_id, internal_id))
+        except NotFoundError:
+            if internal_id == self._internal_id:
+                self.clear()
+                self._sentence.setText(tr("This passenger is no longer in the queue."))
+            return
+        if internal_id == self._internal_id and found != self._shown:
+            self._shown = found
+            self._show(found)
+
+    # ------------------------------------------------------------------------------------------------------------
+
+    def _show(self, found: _Found) -> None:
+        entry = found.entry
+        self._head.setText(entry.external_id)
+        self._ids.setText(
+            tr(
+                "From {source}, for {passenger}\nPulled {at}\nInternal id {id}",
+                source=entry.source_system,
+                passenger=entry.client_passenger,
+                at=f"{local_time(entry.pulled_at)} ({ago(entry.pulled_at)})",
+                id=entry.internal_id,
+            )
+        )
+        self._sentence.setText(breakable(where_it_stands(entry)))
+        steps = [StepRow(step) for step in entry.steps()]
+        for row in steps:
+            row.status_wanted.connect(self._set_step)
+        self._fill(self._steps, steps)
+        rows = [
+            AttachmentRow(self._session, self.show_error, attachment, size)
+            for attachment, size in zip(entry.attachments, found.sizes, strict=True)
+        ]
+        self._fill(self._attachments, rows)
+        self._fill(self._properties, [_property(key, value) for key, value in entry.properties.items()])
+        self._fill(self._logs, [self._log_link(log_id, row) for log_id, row in found.logs])
+
+    def _fill(self, box: Box, widgets: Sequence[QWidget]) -> None:
+        box.clear()
+        for widget in widgets:
+            box.body.addWidget(widget)
+        box.setVisible(bool(widgets))
+
+    def _log_link(self, log_id: str, row: LogRow | None) -> QPushButton:
+        sign, meaning = {
+            0: ("mdi6.check-circle", Meaning.GOOD),
+            1: ("mdi6.alert", Meaning.CAUTION),
+            2: ("mdi6.alert-circle", Meaning.BAD),
+        }[row.worst.severity if row else 0]
+        text = f"{local_time(row.started_at)}  {tr(row.worst.value)}" if row else tr("{id} (purged)", id=log_id)
+        link = QPushButton(icon(sign, meaning) if row else icon("mdi6.text-box-remove-outline", Meaning.MUTED), text)
+        link.setObjectName("link")
+        link.setEnabled(row is not None)
+        link.setToolTip(log_id)
+        link.setCursor(Qt.CursorShape.PointingHandCursor)
+        link.clicked.connect(lambda: self._session.open("logs", client_id=self._client_id, log_id=log_id))
+        return link
+
+    @async_slot
+    async def _set_step(self, step: Step, status: QueueStatus) -> None:
+        client_id, internal_id = self._client_id, self._internal_id
+        try:
+            await self._session.dispatcher.change(
+                lambda storage: storage.queue(client_id).set_step(internal_id, step.name, status, "hand"),
+                Change.QUEUE,
+                client_id,
+            )
+        finally:
+            self._shown = None
+            await self.refresh()
+
+
+def _find(storage: Storage, client_id: str, internal_id: str) -> _Found:
+    entry = storage.database.entry(client_id, internal_id)
+    sizes: list[int | None] = []
+    for attachment in entry.attachments:
+        try:
+            sizes.append(attachment.size)
+        except AttachmentError:
+            sizes.append(None)
+    logs: list[tuple[str, LogRow | None]] = []
+    for log_id in reversed(entry.log_ids[-LOGS_SHOWN:]):
+        found = storage.database.log_rows(LogQuery(client_id=client_id, text=log_id, limit=1)).rows
+        logs.append((log_id, found[0] if found else None))
+    return _Found(entry, sizes, logs)
+
+
+def where_it_stands(entry: QueueEntry) -> str:
+    """One sentence that says how far the passenger has come and what comes next."""
+    if entry.status is QueueStatus.COMPLETE:
+        at = entry.completed_at
+        return tr("Everything is done.") if at is None else tr("Everything is done since {at}.", at=local_time(at))
+    failing = entry.failing
+    if failing is not None:
+        return tr(
+            "{step} failed {time}; it is tried again on the next trip.", step=failing.name, time=ago(failing.error_at)
+        )
+    step = next(step for step in entry.steps() if not step.complete)
+    what = {
+        StepKind.NOTIFICATION: tr("Next, the source system is told that it is seated."),
+        StepKind.PROCESSOR: tr("Next, {step} processes it.", step=step.name),
+        StepKind.PUSHER: tr("Next, {step} delivers it.", step=step.name),
+    }[step.kind]
+    return f"{what} {step.note}".strip()
+
+
+def _property(key: str, value: object) -> QLabel:
+    shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+    label = QLabel(f"{key}: {breakable(shown)}", wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+    label.setToolTip(shown)
+    return label

@@ -1,0 +1,210 @@
+"""The table of passengers beside the details of the chosen one."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMessageBox, QPushButton, QSplitter
+
+from databus_core.model.query import QueueOrder, QueueRow, Rows
+from databus_core.model.queue_entry import QueueStatus
+from databus_core.plugins.observer import Change
+from databus_gui.i18n import count, tr
+from databus_gui.pages.page import Page
+from databus_gui.pages.queue.details import Details
+from databus_gui.pages.queue.filter_bar import FilterBar, Show
+from databus_gui.slots import async_slot, start
+from databus_gui.tables.model import Column, Mark, PageRequest, TableModel
+from databus_gui.tables.view import TableView
+from databus_gui.theme import Meaning, icon
+from databus_gui.widgets.words import ago, local_time, local_time_with_zone
+
+
+class QueuePage(Page):
+    """The passengers of the looked-at client.
+
+    `open(client_passenger=..., show="failing", text=...)` filters, `open(internal_id=...)` shows one passenger.
+    """
+
+    name = "queue"
+    title = "Queue"
+    icon = "mdi6.tray-full"
+    refreshes_on = frozenset({Change.QUEUE, Change.CUSTOMIZING, Change.CLIENTS, Change.TICKET})
+
+    def build(self) -> None:
+        self._restart = True
+        self._wanted_id = ""
+        self._asked_client = ""
+        purge = QPushButton(icon("mdi6.delete-sweep-outline"), tr("Purge completed …"))
+        purge.setToolTip(tr("Delete the completed passengers that the filter's client passenger has"))
+        purge.clicked.connect(self.purge)
+        self.header.addWidget(purge)
+        self.filter_bar = FilterBar(self)
+        self.filter_bar.changed.connect(self._on_filter_changed)
+        self.model = TableModel(
+            _columns(), self._fetch, lambda row: row.internal_id, self, order=QueueOrder.PULLED_AT, descending=True
+        )
+        self.model.failed.connect(self.show_error)
+        self.table = TableView(self.model, self.name, self.session.settings)
+        self.table.setAccessibleName(tr("Passengers in the queue"))
+        self.table.row_chosen.connect(self._on_row_chosen)
+        self.table.selectionModel().selectionChanged.connect(self.chosen)
+        self.details = Details(self.session, self.show_error)
+        self.table.row_activated.connect(self._on_row_activated)
+        self._splitter = QSplitter(Qt.Orientation.Horizontal, childrenCollapsible=False)
+        self._splitter.addWidget(self.table)
+        self._splitter.addWidget(self.details)
+        self._splitter.setStretchFactor(0, 3)
+        self._splitter.setStretchFactor(1, 2)
+        self._splitter.setSizes(self.session.settings.splitters.get(self.name, [680, 440]))
+        self._splitter.splitterMoved.connect(self._remember_sizes)
+        self.body.addWidget(self.filter_bar)
+        self.body.addWidget(self._splitter, 1)
+
+    # Data -------------------------------------------------------------------------------------------------------
+
+    async def refresh(self) -> None:
+        client_id = self.session.client_id
+        if client_id != self._asked_client:
+            self._asked_client, self._restart = client_id, True
+            self.details.clear()
+        self._offer_passengers()
+        if self._restart:
+            self._restart = False
+            await self.model.restart()
+        else:
+            await self.model.refresh()
+        self.table.empty_text = self._empty_text()
+        await self._show_wanted()
+        await self.details.refresh()
+
+    async def _fetch(self, request: PageRequest) -> Rows[QueueRow]:
+        query = dataclasses.replace(
+            self.filter_bar.value.query(self.session.client_id),
+            order=QueueOrder(request.order),
+            descending=request.descending,
+            offset=request.offset,
+            limit=request.limit,
+        )
+        return await self.session.read(lambda storage: storage.database.queue_rows(query))
+
+    def _offer_passengers(self) -> None:
+        client = self.session.dispatcher.clients.get(self.session.client_id)
+        self.filter_bar.offer([passenger.name for passenger in client.passengers] if client else [])
+
+    def _empty_text(self) -> str:
+        if self.filter_bar.value.narrow:
+            return tr("No passenger matches the filter.")
+        return tr("The queue is empty.\nPassengers appear here as soon as a puller finds them.")
+
+    async def _show_wanted(self) -> None:
+        wanted, self._wanted_id = self._wanted_id, ""
+        if wanted and not self.table.choose(wanted):
+            await self.details.show_entry(wanted)
+
+    # Acting -----------------------------------------------------------------------------------------------------
+
+    def open(self, **what: object) -> None:
+        passenger, text = what.get("client_passenger"), what.get("text", "")
+        self._wanted_id = str(what.get("internal_id", ""))
+        if passenger is not None or "show" in what or text:
+            self.filter_bar.set(Show(str(what.get("show", Show.ALL))), str(passenger) if passenger else None, str(text))
+        elif self._wanted_id:
+            self.filter_bar.clear()
+
+    def routes(self) -> list[tuple[str, str]]:
+        names = dict.fromkeys(row.client_passenger for row in self.table.chosen_rows())
+        return [(self.session.client_id, name) for name in names]
+
+    def _on_filter_changed(self) -> None:
+        self._restart = True
+        self.request_refresh()
+
+    def _on_row_chosen(self, row: QueueRow | None) -> None:
+        self.chosen.emit()
+        if row is not None:
+            start(self, self.details.show_entry(row.internal_id))
+
+    def _on_row_activated(self) -> None:
+        self.details.setFocus()
+
+    def _remember_sizes(self) -> None:
+        self.session.settings.splitters[self.name] = self._splitter.sizes()
+        self.session.settings.save()
+
+    @async_slot
+    async def purge(self) -> None:
+        """Ask, with the number, whether the completed passengers are to go."""
+        client_id, passenger = self.session.client_id, self.filter_bar.value.client_passenger
+        ids = await self.session.read(lambda storage: storage.database.completed_ids(client_id, passenger, None))
+        of = tr("of {passenger}", passenger=passenger) if passenger else tr("of client {client}", client=client_id)
+        if not ids:
+            self.session.say(tr("There are no completed passengers {of}.", of=of))
+            return
+        box = QMessageBox(QMessageBox.Icon.Warning, tr("Purge completed passengers"), "", parent=self)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setText(
+            count(len(ids), "Delete {n} completed passenger {of}?", "Delete {n} completed passengers {of}?", of=of)
+        )
+        box.setInformativeText(tr("Their attachments go with them. They are not pulled again. This cannot be undone."))
+        delete = box.addButton(tr("Delete {n}", n=f"{len(ids):,}"), QMessageBox.ButtonRole.DestructiveRole)
+        box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
+        delete.clicked.connect(lambda: start(self, self._purge(client_id, passenger)))
+        box.open()
+
+    async def _purge(self, client_id: str, passenger: str | None) -> None:
+        removed = await self.session.dispatcher.change(
+            lambda storage: storage.queue(client_id).purge(passenger), Change.QUEUE, client_id
+        )
+        self.session.say(count(removed, "{n} completed passenger deleted", "{n} completed passengers deleted"))
+
+
+def _columns() -> list[Column[QueueRow]]:
+    return [
+        Column(
+            key="pulled", title=tr("Pulled"), text=lambda row: local_time(row.pulled_at), width=160,
+            sort_key=QueueOrder.PULLED_AT,
+            tooltip=lambda row: f"{ago(row.pulled_at)}\n{local_time_with_zone(row.pulled_at)}",
+        ),
+        Column(
+            key="status", title=tr("Status"), text=_status, width=105, mark=_status_mark, sort_key=QueueOrder.STATUS,
+        ),
+        Column(
+            key="external_id", title=tr("External id"), text=lambda row: row.external_id, width=170,
+            sort_key=QueueOrder.EXTERNAL_ID,
+        ),
+        Column(key="error", title=tr("Error"), text=_error, width=220),
+        Column(
+            key="source", title=tr("Source"), text=lambda row: row.source_system, width=110,
+            sort_key=QueueOrder.SOURCE_SYSTEM,
+        ),
+        Column(
+            key="passenger", title=tr("Passenger"), text=lambda row: row.client_passenger, width=130,
+            sort_key=QueueOrder.CLIENT_PASSENGER,
+        ),
+        Column(
+            key="steps", title=tr("Steps"), text=lambda row: f"{row.steps_done}/{row.steps_total}", width=55,
+            right=True,
+        ),
+        Column(key="attempts", title=tr("Attempts"), text=lambda row: f"{row.attempts}", width=75, right=True),
+        Column(key="internal_id", title=tr("Internal id"), text=lambda row: row.internal_id, width=260, hidden=True),
+    ]  # fmt: skip
+
+
+def _status(row: QueueRow) -> str:
+    if row.status is QueueStatus.COMPLETE:
+        return tr("complete")
+    return tr("failing") if row.error else tr("waiting")
+
+
+def _status_mark(row: QueueRow) -> Mark:
+    if row.status is QueueStatus.COMPLETE:
+        return Mark("mdi6.check-circle", Meaning.GOOD)
+    if row.error:
+        return Mark("mdi6.alert-circle", Meaning.BAD)
+    return Mark("mdi6.clock-outline", Meaning.WAITING)
+
+
+def _error(row: QueueRow) -> str:
+    return f"{row.failing_step}: {' '.join(row.error.split())}" if row.error else ""

@@ -1,0 +1,75 @@
+"""One step of a passenger, with the button that sets it by hand."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
+
+from databus_core.model.queue_entry import QueueStatus, Step, StepKind
+from databus_gui.i18n import count, tr
+from databus_gui.theme import Meaning
+from databus_gui.widgets.sign import Sign
+from databus_gui.widgets.words import breakable, local_time
+
+_KINDS = {
+    StepKind.NOTIFICATION: "tell the source system",
+    StepKind.PROCESSOR: "process",
+    StepKind.PUSHER: "deliver",
+}
+
+
+class StepRow(QWidget):
+    """State, name, attempts, error; complete or incomplete by a click."""
+
+    status_wanted = Signal(object, object)
+    """Step, QueueStatus"""
+
+    def __init__(self, step: Step) -> None:
+        super().__init__()
+        self._step = step
+        word, sign, meaning = _state(step)
+        state = Sign(sign, meaning, word)
+        name = QLabel(breakable(step.name), wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        name.setToolTip(step.module)
+        about = QLabel(_about(step, word), wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        about.setObjectName("hint")
+        self._button = QPushButton(tr("Set incomplete") if step.complete else tr("Set complete"))
+        self._button.setAccessibleName(f"{self._button.text()}: {step.name}")
+        self._button.clicked.connect(self._toggle)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 2)
+        grid.setVerticalSpacing(1)
+        grid.setColumnStretch(1, 1)
+        grid.addWidget(state, 0, 0, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(name, 0, 1)
+        grid.addWidget(self._button, 0, 2, 2, 1, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(about, 1, 1)
+        if step.error:
+            error = QLabel(breakable(step.error), wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+            error.setProperty("meaning", Meaning.BAD.value)
+            error.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            grid.addWidget(error, 2, 1, 1, 2)
+
+    def _toggle(self) -> None:
+        self._button.setEnabled(False)  # until the panel shows the step anew
+        self.status_wanted.emit(self._step, QueueStatus.INCOMPLETE if self._step.complete else QueueStatus.COMPLETE)
+
+
+def _state(step: Step) -> tuple[str, str, Meaning]:
+    if step.complete:
+        return tr("complete"), "mdi6.check-circle", Meaning.GOOD
+    if step.error:
+        return tr("failing"), "mdi6.alert-circle", Meaning.BAD
+    return tr("waiting"), "mdi6.clock-outline", Meaning.WAITING
+
+
+def _about(step: Step, word: str) -> str:
+    parts = [tr(_KINDS[step.kind]), word]
+    if step.attempts:
+        parts.append(count(step.attempts, "{n} attempt", "{n} attempts"))
+    at = step.completed_at or step.error_at
+    if at is not None:
+        parts.append(local_time(at))
+    if step.note:
+        parts.append(step.note)
+    return " · ".join(parts)

@@ -1,0 +1,1 @@
+"""Tables of any length: rows come page by page when they are looked at."""

@@ -1,0 +1,119 @@
+"""Parts of filter bars: chips, a box of names, a search line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import QSignalBlocker, QTimer, Signal
+from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QLineEdit, QPushButton, QWidget
+
+from databus_gui.i18n import tr
+from databus_gui.theme import Meaning, icon
+
+SEARCH_MS = 300
+"""A search begins when nothing was typed for so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One of several choices."""
+
+    value: Any
+    text: str
+    icon: str
+    meaning: Meaning = Meaning.TEXT
+
+
+class Chips(QWidget):
+    """Choices of which exactly one is chosen."""
+
+    changed = Signal()
+
+    def __init__(self, chips: Sequence[Chip]) -> None:
+        super().__init__()
+        self._chips = chips
+        self.group = QButtonGroup(self)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        for number, chip in enumerate(chips):
+            button = QPushButton(icon(chip.icon, chip.meaning), tr(chip.text))
+            button.setCheckable(True)
+            button.setObjectName("chip")
+            self.group.addButton(button, number)
+            row.addWidget(button)
+        self.group.button(0).setChecked(True)
+        self.group.idClicked.connect(self.changed)
+
+    @property
+    def value(self) -> Any:
+        """The chosen value."""
+        return self._chips[self.group.checkedId()].value
+
+    def choose(self, value: object) -> None:
+        """Choose a value without saying so."""
+        self.group.button([chip.value for chip in self._chips].index(value)).setChecked(True)
+
+
+class NameBox(QComboBox):
+    """One of some names, or none in particular. What is chosen stays chosen when other names are offered."""
+
+    changed = Signal()
+
+    def __init__(self, nothing: str) -> None:
+        super().__init__()
+        self._nothing = nothing
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.setMaximumWidth(300)
+        self.addItem(nothing, None)
+        self.currentIndexChanged.connect(self.changed)
+
+    @property
+    def name(self) -> str | None:
+        """The chosen name, None for any."""
+        return self.currentData()
+
+    def choose(self, name: str | None) -> None:
+        """Choose a name without saying so."""
+        with QSignalBlocker(self):
+            if name is not None and self.findData(name) < 0:
+                self.addItem(name, name)
+            self.setCurrentIndex(0 if name is None else self.findData(name))
+
+    def offer(self, names: Sequence[str]) -> None:
+        """Offer these names."""
+        chosen = self.name
+        with QSignalBlocker(self):
+            self.clear()
+            self.addItem(self._nothing, None)
+            for name in names:
+                self.addItem(name, name)
+        self.choose(chosen)
+
+
+class SearchLine(QLineEdit):
+    """Says `changed` when nobody has typed for a moment, or on Enter."""
+
+    changed = Signal()
+
+    def __init__(self, hint: str) -> None:
+        super().__init__(placeholderText=hint, clearButtonEnabled=True)
+        self.setAccessibleName(tr("Search"))
+        self.setMinimumWidth(140)
+        self._pause = QTimer(self, singleShot=True, interval=SEARCH_MS)
+        self._pause.timeout.connect(self.changed)
+        self.textEdited.connect(self._on_edited)
+        self.returnPressed.connect(self._on_return)
+
+    @property
+    def words(self) -> str:
+        """What is looked for."""
+        return self.text().strip()
+
+    def _on_edited(self) -> None:
+        self._pause.start()
+
+    def _on_return(self) -> None:
+        self._pause.stop()
+        self.changed.emit()

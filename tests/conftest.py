@@ -1,0 +1,25 @@
+"""Fixtures that more than one package of tests uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from databus_core.plugins.database import Database
+from tests.support.engines import ENGINES, Engine
+
+
+@pytest.fixture(params=ENGINES, ids=str)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Each database engine in turn."""
+    return request.param
+
+
+@pytest.fixture
+def database(engine: Engine, tmp_path: Path) -> Iterator[Database]:
+    """An empty open database of each engine in turn."""
+    database = engine.opened(tmp_path)
+    yield database
+    database.close()

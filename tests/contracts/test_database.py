@@ -1,0 +1,848 @@
+"""What every database engine must do: each sentence of `plugins/database.py`, through its public methods only."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import threading
+import tracemalloc
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from databus_core.errors import ClosedError, DatabaseError, DatabaseHeldError, FactoryError, NotFoundError
+from databus_core.model.attachment import Attachment, AttachmentFormat
+from databus_core.model.client import ROOT
+from databus_core.model.clock import now
+from databus_core.model.holder import Holder
+from databus_core.model.log import Log, LogEntry, MessageType
+from databus_core.model.query import LogQuery, Query, QueueCounts, QueueOrder
+from databus_core.model.queue_entry import QueueEntry, QueueStatus
+from databus_core.model.trip import TripRecord
+from databus_core.plugins.database import Database
+from tests.support.engines import Engine
+from tests.support.entries import completed, entries, entry, minutes, state
+
+LARGE = 64 << 20
+
+
+def ids(database: Database, **filters: object) -> list[str]:
+    """External ids of the rows that a query finds, in its order."""
+    query = Query(**({"client_id": ROOT} | filters))  # type: ignore[arg-type]
+    return [row.external_id for row in database.queue_rows(query).rows]
+
+
+def again(engine: Engine, database: Database, folder: Path) -> Database:
+    """The same data, closed and opened anew."""
+    database.close()
+    return engine.opened(folder)
+
+
+@contextmanager
+def child(engine: Engine, task: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], object]]:
+    """A second process at its task, with the first thing that it says; killed at the end."""
+    with engine.start(task, folder) as process:
+        try:
+            assert process.stdout is not None
+            yield process, json.loads(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+def message(number: int, text: str = "", type_: MessageType = MessageType.INFO) -> LogEntry:
+    return LogEntry(minutes(number), "plugins.shop", type_, text or f"message {number}")
+
+
+def written_log(database: Database, *messages: LogEntry, name: str = "orders", at: float = 0, done: bool = True) -> Log:
+    log = Log(ROOT, name, started_at=minutes(at))
+    database.append_log(log, messages)
+    if done:
+        log.finished_at = minutes(at + 1)
+        database.finish_log(log)
+    return log
+
+
+def trip(name: str = "orders", at: float = 0) -> TripRecord:
+    return TripRecord(name, "some-log", minutes(at), minutes(at + 1), MessageType.WARNING, 4, 3, 2, 1)
+
+
+READING: dict[str, Callable[[Database, str], object]] = {
+    "configuration": lambda db, client: db.configuration(client),
+    "backups": lambda db, client: db.backups(client),
+    "backup_text": lambda db, client: db.backup_text(client, "some-backup"),
+    "known": lambda db, client: db.known(client, "shop", "1"),
+    "entry": lambda db, client: db.entry(client, "some-id"),
+    "open_ids": lambda db, client: db.open_ids(client, "orders"),
+    "queue_rows": lambda db, client: db.queue_rows(Query(client_id=client)),
+    "queue_counts": lambda db, client: db.queue_counts(client),
+    "completed_ids": lambda db, client: db.completed_ids(client, None, None),
+    "log_rows": lambda db, client: db.log_rows(LogQuery(client_id=client)),
+    "log_entries": lambda db, client: db.log_entries(client, "some-log"),
+    "last_trips": lambda db, client: db.last_trips(client),
+}
+WRITING: dict[str, Callable[[Database, str], object]] = {
+    "remove_client": lambda db, client: db.remove_client(client),
+    "write_configuration": lambda db, client: db.write_configuration(client, "{}"),
+    "add_backup": lambda db, client: db.add_backup(client, "__databus__", "{}"),
+    "remove_backups": lambda db, client: db.remove_backups(client, now()),
+    "seat": lambda db, client: db.seat(client, [entry()]),
+    "update": lambda db, client: db.update(client, [entry()]),
+    "remove": lambda db, client: db.remove(client, ["some-id"]),
+    "append_log": lambda db, client: db.append_log(Log(client, "orders"), [message(1)]),
+    "finish_log": lambda db, client: db.finish_log(Log(client, "orders")),
+    "remove_logs": lambda db, client: db.remove_logs(client, now()),
+    "record_trip": lambda db, client: db.record_trip(client, trip()),
+}
+WITH_CLIENT = READING | WRITING
+
+
+# Open and close -----------------------------------------------------------------------------------------------------
+
+
+def test_wrong_arguments_are_refused_in_words(engine: Engine, tmp_path: Path) -> None:
+    with pytest.raises(FactoryError, match="no_such_argument"):
+        engine.make(tmp_path, no_such_argument=1)
+
+
+def test_making_a_database_touches_nothing(engine: Engine, tmp_path: Path) -> None:
+    engine.make(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_empty_database_has_the_client_root_with_a_configuration(database: Database) -> None:
+    assert database.client_ids() == [ROOT]
+    assert json.loads(database.configuration(ROOT))["passengers"] == []
+
+
+def test_a_database_says_where_it_is(database: Database, tmp_path: Path) -> None:
+    assert str(tmp_path) in str(database)
+
+
+@pytest.mark.parametrize("method", WITH_CLIENT.values(), ids=WITH_CLIENT)
+def test_nothing_works_before_open_and_after_close(
+    engine: Engine, tmp_path: Path, method: Callable[[Database, str], object]
+) -> None:
+    database = engine.make(tmp_path)
+    with pytest.raises(ClosedError):
+        method(database, ROOT)
+    database.open(Holder("tests"))
+    database.close()
+    database.close()
+    with pytest.raises(ClosedError):
+        method(database, ROOT)
+    with pytest.raises(ClosedError):
+        database.client_ids()
+    with pytest.raises(ClosedError):
+        database.create_client("acme")
+
+
+@pytest.mark.parametrize("method", WITH_CLIENT.values(), ids=WITH_CLIENT)
+def test_a_client_that_does_not_exist_is_not_found(
+    database: Database, method: Callable[[Database, str], object]
+) -> None:
+    with pytest.raises(NotFoundError, match="nobody"):
+        method(database, "nobody")
+
+
+def test_holder_is_known_while_the_database_is_open(engine: Engine, tmp_path: Path) -> None:
+    database, other = engine.make(tmp_path), engine.make(tmp_path)
+    assert database.holder() is None
+    holder = Holder("tests", control="/run/somewhere")
+    database.open(holder)
+    assert database.holder() == other.holder() == holder
+    database.close()
+    assert database.holder() is None
+    assert other.holder() is None
+
+
+def test_a_second_process_is_refused_and_told_who_holds_the_data(
+    engine: Engine, database: Database, tmp_path: Path
+) -> None:
+    holder = database.holder()
+    assert holder is not None
+    with child(engine, "try_open", tmp_path) as (_, said):
+        assert said == {"refused": str(DatabaseHeldError(str(database), holder)), "pid": holder.pid}
+
+
+def test_the_data_are_free_again_when_their_holder_is_killed(engine: Engine, tmp_path: Path) -> None:
+    database = engine.make(tmp_path)
+    with child(engine, "hold", tmp_path) as (process, said):
+        assert said == "holding"
+        with pytest.raises(DatabaseHeldError, match="the other program") as refused:
+            database.open(Holder("tests"))
+        assert refused.value.holder is not None
+        assert refused.value.holder.pid == process.pid
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert database.holder() is None
+    database.open(Holder("tests"))
+    database.close()
+
+
+def test_reading_beside_a_holder(engine: Engine, database: Database, tmp_path: Path) -> None:
+    made = entry(attachments=[Attachment.text("order.txt", "10 screws")])
+    database.seat(ROOT, [made])
+    log = written_log(database, message(1), done=False)
+    reader = engine.opened(tmp_path, reading=True)
+    assert state(reader.entry(ROOT, made.internal_id)) == state(made)
+    assert reader.log_entries(ROOT, log.id).rows == [message(1)]
+    assert reader.holder() == database.holder()
+    reader.close()
+    database.seat(ROOT, [entry("2")])
+
+
+@pytest.mark.parametrize("method", WRITING.values(), ids=WRITING)
+def test_reading_without_a_holder_writes_nothing(
+    engine: Engine, database: Database, tmp_path: Path, method: Callable[[Database, str], object]
+) -> None:
+    database.close()
+    reader = engine.opened(tmp_path, reading=True)
+    assert reader.client_ids() == [ROOT]
+    with pytest.raises(DatabaseError, match="reading"):
+        method(reader, ROOT)
+    with pytest.raises(DatabaseError, match="reading"):
+        reader.create_client("acme")
+    reader.close()
+
+
+def test_reading_where_nothing_is_creates_nothing(engine: Engine, tmp_path: Path) -> None:
+    with pytest.raises(DatabaseError):
+        engine.opened(tmp_path, reading=True)
+    assert not list(tmp_path.iterdir())
+
+
+# Clients and customizing --------------------------------------------------------------------------------------------
+
+
+def test_clients_are_listed_root_first_then_by_name(engine: Engine, database: Database, tmp_path: Path) -> None:
+    for client_id in ("zeta", "acme", "Beta.2"):
+        database.create_client(client_id)
+    assert database.client_ids() == [ROOT, "Beta.2", "acme", "zeta"]
+    database = again(engine, database, tmp_path)
+    assert database.client_ids() == [ROOT, "Beta.2", "acme", "zeta"]
+    assert json.loads(database.configuration("acme"))["users"] == []
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "client_id", ["acme", "ACME", "", "..", "a/b", "a\\b", ".hidden", "a b", "x" * 101, "con", "é"]
+)
+def test_a_client_that_exists_or_cannot_be_is_not_created(database: Database, client_id: str) -> None:
+    database.create_client("acme")
+    with pytest.raises(DatabaseError):
+        database.create_client(client_id)
+    assert database.client_ids() == [ROOT, "acme"]
+
+
+def test_a_removed_client_is_out_of_use_and_its_name_free(engine: Engine, database: Database, tmp_path: Path) -> None:
+    database.create_client("acme")
+    database.seat("acme", [entry()])
+    log = Log("acme", "orders")
+    database.append_log(log, [message(1)])
+    database.remove_client("acme")
+    assert database.client_ids() == [ROOT]
+    database = again(engine, database, tmp_path)
+    assert database.client_ids() == [ROOT]
+    database.create_client("acme")
+    assert database.seat("acme", [entry()]) == [True]
+    database.close()
+
+
+def test_clients_know_nothing_of_each_other(database: Database) -> None:
+    database.create_client("acme")
+    assert database.seat(ROOT, [entry()]) == [True]
+    assert database.seat("acme", [entry()]) == [True]
+    assert database.queue_counts("acme")["orders"].incomplete == 1
+    with pytest.raises(NotFoundError):
+        database.entry("acme", database.open_ids(ROOT, "orders")[0])
+
+
+@pytest.mark.parametrize("text", ["{}", '{\r\n\t"passengers": [],\n "käse": "\U0001f9c0"}\n\n', '{"n": 1e400}'])
+def test_a_configuration_is_kept_as_it_was_written(
+    engine: Engine, database: Database, tmp_path: Path, text: str
+) -> None:
+    database.write_configuration(ROOT, text)
+    assert database.configuration(ROOT) == text
+    database = again(engine, database, tmp_path)
+    assert database.configuration(ROOT) == text
+    database.close()
+
+
+def test_backups_are_listed_newest_first(engine: Engine, database: Database, tmp_path: Path) -> None:
+    before = now()
+    made = [database.add_backup(ROOT, node, text) for node, text in (("__databus__", "{}"), ("ports/eu 1", "[ü]"))]
+    assert before.replace(microsecond=0) <= made[0].made_at <= now()
+    assert [(backup.node, backup.size) for backup in made] == [("__databus__", 2), ("ports/eu 1", 4)]
+    database = again(engine, database, tmp_path)
+    assert database.backups(ROOT) == made[::-1]
+    assert database.backup_text(ROOT, made[1].id) == "[ü]"
+    with pytest.raises(NotFoundError):
+        database.backup_text(ROOT, "no-such-backup")
+    database.close()
+
+
+def test_old_backups_are_removed_but_never_a_nodes_newest(database: Database) -> None:
+    old = [database.add_backup(ROOT, node, "{}") for node in ("a", "a", "b")]
+    assert database.remove_backups(ROOT, old[0].made_at) == 0
+    assert database.remove_backups(ROOT, minutes(10_000_000)) == 1
+    assert database.backups(ROOT) == [old[2], old[1]]
+
+
+# Queue: seating -----------------------------------------------------------------------------------------------------
+
+
+def test_a_seated_entry_is_stored_whole(engine: Engine, database: Database, tmp_path: Path) -> None:
+    made = entry(
+        "4711/Ä\n",
+        attachments=[
+            Attachment.text("order.txt", "zwölf Schrauben\r\n"),
+            Attachment.binary("order.pdf", bytes(range(256))),
+            Attachment.binary("empty.bin", b""),
+        ],
+        processors=["plugins.check", "plugins.enrich"],
+        pushers=["plugins.deliver", "plugins.archive"],
+        passenger_module="plugins.order",
+        properties={"subject": "Bestellung", "lines": [1, 2.5, None, True], "from": {"name": "Käthe"}},
+        log_ids=["log-1", "log-2"],
+        unknown={"colour": {"of": ["another", "version"]}},
+        pulled_at=minutes(0.001),
+    )
+    made.notification.finish("told")
+    made.processors[0].name = "first check"
+    made.processors[0].attempts = 3
+    made.processors[0].fail("no such article: 12 Ω")
+    made.pushers[1].reopen("set by hand")
+    database.seat(ROOT, [made])
+    assert state(database.entry(ROOT, made.internal_id)) == state(made)
+    database = again(engine, database, tmp_path)
+    assert state(database.entry(ROOT, made.internal_id)) == state(made)
+    database.close()
+
+
+def test_attachments_read_from_the_database_once_seated(database: Database, tmp_path: Path) -> None:
+    source = tmp_path / "scan.pdf"
+    source.write_bytes(b"scanned")
+    made = entry(attachments=[Attachment.from_file(source)])
+    database.seat(ROOT, [made])
+    source.unlink()
+    assert (made.attachments[0].read_bytes(), made.attachments[0].size) == (b"scanned", 7)
+
+
+def test_attachments_of_any_name_are_kept_apart(engine: Engine, database: Database, tmp_path: Path) -> None:
+    names = ["a.txt", "a.txt", "A.TXT", "../../escape", "x/y", "..", "", "con", "n" * 300, "käse\n.txt", "a.2.txt"]
+    made = entry(attachments=[Attachment.text(name, str(number)) for number, name in enumerate(names)])
+    database.seat(ROOT, [made])
+    database = again(engine, database, tmp_path)
+    found = database.entry(ROOT, made.internal_id).attachments
+    assert [(a.name, a.read_text()) for a in found] == [(name, str(number)) for number, name in enumerate(names)]
+    database.close()
+
+
+def test_a_passenger_is_seated_once(engine: Engine, database: Database, tmp_path: Path) -> None:
+    first = entry("1", attachments=[Attachment.text("a", "first")])
+    twice = [entry("2"), entry("1"), entry("2"), entry("1", source_system="mail"), entry("1", client_passenger="x")]
+    assert database.seat(ROOT, [first]) == [True]
+    assert database.seat(ROOT, twice) == [True, False, False, True, False]
+    assert database.seat(ROOT, []) == []
+    database = again(engine, database, tmp_path)
+    assert database.seat(ROOT, twice) == [False] * 5
+    assert database.queue_rows(Query(client_id=ROOT)).total == 3
+    assert database.entry(ROOT, first.internal_id).attachments[0].read_text() == "first"
+    database.close()
+
+
+def test_source_system_and_external_id_are_not_mixed_up(database: Database) -> None:
+    pairs = [("a", "bc"), ("ab", "c"), ("A", "bc"), ("a", "BC"), ("a", "bc "), ("a", "")]
+    made = [entry(external_id, source_system=source_system) for source_system, external_id in pairs]
+    assert database.seat(ROOT, made) == [True] * len(pairs)
+
+
+def test_entries_that_were_not_seated_are_unchanged(database: Database) -> None:
+    database.seat(ROOT, [entry("1")])
+    late = entry("1", attachments=[Attachment.text("a", "mine")])
+    database.seat(ROOT, [late])
+    with pytest.raises(NotFoundError):
+        database.entry(ROOT, late.internal_id)
+    assert late.attachments[0].read_text() == "mine"
+
+
+def test_known_tells_seated_purged_and_new_apart(engine: Engine, database: Database, tmp_path: Path) -> None:
+    kept, purged = entry("kept"), entry("purged")
+    database.seat(ROOT, [kept, purged])
+    database.remove(ROOT, [purged.internal_id])
+    for _ in range(2):
+        assert database.known(ROOT, "shop", "kept") == kept.internal_id
+        assert database.known(ROOT, "shop", "purged") == ""
+        assert database.known(ROOT, "shop", "new") is None
+        assert database.known(ROOT, "mail", "kept") is None
+        database = again(engine, database, tmp_path)
+    database.close()
+
+
+def test_threads_seating_the_same_passengers_seat_each_once(database: Database) -> None:
+    together = threading.Barrier(8)
+
+    def seat(_: int) -> list[tuple[str, str]]:
+        made = entries(20)
+        together.wait()
+        answers = database.seat(ROOT, made[:12]) + database.seat(ROOT, made[12:])
+        for one in made:  # also those that another thread seats are durable and known by now
+            assert database.known(ROOT, "shop", one.external_id)
+        return [(one.external_id, one.internal_id) for one, new in zip(made, answers, strict=True) if new]
+
+    with ThreadPoolExecutor(8) as pool:
+        seated = [pair for pairs in pool.map(seat, range(8)) for pair in pairs]
+    assert sorted(name for name, _ in seated) == sorted(str(number) for number in range(20))
+    assert {database.known(ROOT, "shop", name) for name, _ in seated} == {internal_id for _, internal_id in seated}
+
+
+def test_threads_with_overlapping_batches_in_opposite_order_do_not_block_each_other(database: Database) -> None:
+    def seat(number: int) -> int:
+        made = entries(30)
+        return sum(database.seat(ROOT, made if number % 2 else made[::-1]))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(seat, range(4))) == 30
+
+
+def test_an_entry_that_cannot_be_read_completely_is_seated_nowhere(database: Database, tmp_path: Path) -> None:
+    missing = Attachment.from_file(tmp_path / "missing.pdf")
+    with pytest.raises(DatabaseError, match=r"missing\.pdf"):
+        database.seat(ROOT, [entry("1"), entry("2", attachments=[missing])])
+    assert database.known(ROOT, "shop", "2") is None
+    assert database.seat(ROOT, [entry("2")]) == [True]
+
+
+def test_an_entry_that_is_no_json_is_refused_in_words(database: Database) -> None:
+    with pytest.raises(DatabaseError, match="4711"):
+        database.seat(ROOT, [entry("4711", properties={"when": {1, 2}})])  # type: ignore[dict-item]
+    assert database.queue_counts(ROOT) == {}
+
+
+def test_a_large_attachment_is_never_in_memory(engine: Engine, database: Database, tmp_path: Path) -> None:
+    source = tmp_path / "large.bin"
+    with source.open("wb") as stream:
+        stream.truncate(LARGE)
+        stream.write(b"first")
+        stream.seek(LARGE)
+        stream.write(b"last")
+    made = entry(attachments=[Attachment.from_file(source)])
+    tracemalloc.start()
+    try:
+        database.seat(ROOT, [made])
+        made.attachments.append(Attachment.from_file(source, "again.bin"))
+        database.update(ROOT, [made])
+        stored = database.entry(ROOT, made.internal_id).attachments[1]
+        assert stored.size == LARGE + 4
+        with stored.open() as stream:
+            assert stream.read(5) == b"first"
+            stream.seek(LARGE)
+            assert stream.read() == b"last"
+        assert tracemalloc.get_traced_memory()[1] < LARGE // 8
+    finally:
+        tracemalloc.stop()
+
+
+# Queue: changing ----------------------------------------------------------------------------------------------------
+
+
+def test_an_update_stores_the_present_state(engine: Engine, database: Database, tmp_path: Path) -> None:
+    made = entry(attachments=[Attachment.text("order.xml", "<old/>"), Attachment.binary("scan.pdf", b"pdf")])
+    database.seat(ROOT, [made])
+    made.notification.finish()
+    made.processors[0].fail("wrong")
+    made.attachments[0].set_text("<new/>")
+    made.attachments[1].name = "renamed.pdf"
+    made.attachments.append(Attachment.binary("order.xml", b"third"))
+    made.properties["lines"] = 3
+    made.log_ids.append("log-1")
+    made.client_passenger = "other orders"
+    database.update(ROOT, [made])
+    for _ in range(2):
+        found = database.entry(ROOT, made.internal_id)
+        assert state(found) == state(made)
+        assert [a.read_bytes() for a in found.attachments] == [b"<new/>", b"pdf", b"third"]
+        assert found.attachments[2].format is AttachmentFormat.BINARY
+        assert database.open_ids(ROOT, "orders") == []
+        assert database.open_ids(ROOT, "other orders") == [made.internal_id]
+        database = again(engine, database, tmp_path)
+    database.close()
+
+
+def test_an_attachment_may_be_dropped_and_come_from_another_passenger(database: Database) -> None:
+    giver = entry("1", attachments=[Attachment.text("a.txt", "given")])
+    taker = entry("2", attachments=[Attachment.text("b.txt", "dropped")])
+    database.seat(ROOT, [giver, taker])
+    taker.attachments = [giver.attachments[0]]
+    database.update(ROOT, [taker])
+    database.remove(ROOT, [giver.internal_id])
+    assert [a.read_text() for a in database.entry(ROOT, taker.internal_id).attachments] == ["given"]
+
+
+def test_a_failed_update_leaves_the_entry_as_it_was(database: Database, tmp_path: Path) -> None:
+    made = entry(attachments=[Attachment.text("a.txt", "old")])
+    database.seat(ROOT, [made])
+    before = state(made)
+    changed = database.entry(ROOT, made.internal_id)
+    changed.notification.finish()
+    changed.attachments[0].set_text("new")
+    changed.attachments.append(Attachment.from_file(tmp_path / "missing.pdf"))
+    with pytest.raises(DatabaseError):
+        database.update(ROOT, [changed])
+    assert state(database.entry(ROOT, made.internal_id)) == before
+    assert database.queue_rows(Query(client_id=ROOT)).rows[0].puller_notified is False
+
+
+def test_an_update_of_what_is_not_seated_is_not_found(database: Database) -> None:
+    made = entry("1")
+    database.seat(ROOT, [made])
+    with pytest.raises(NotFoundError):
+        database.update(ROOT, [entry("2")])
+    database.remove(ROOT, [made.internal_id])
+    with pytest.raises(NotFoundError):
+        database.update(ROOT, [made])
+    assert database.queue_rows(Query(client_id=ROOT)).total == 0
+
+
+def test_an_entry_is_an_object_of_the_callers_own(database: Database) -> None:
+    made = entry(properties={"a": [1]})
+    database.seat(ROOT, [made])
+    mine = database.entry(ROOT, made.internal_id)
+    mine.notification.finish()
+    mine.properties["a"] = 2
+    assert database.entry(ROOT, made.internal_id).properties == {"a": [1]}
+    assert not database.entry(ROOT, made.internal_id).puller_notified
+    with pytest.raises(NotFoundError):
+        database.entry(ROOT, "no-such-id")
+    with pytest.raises(NotFoundError):
+        database.entry(ROOT, "../../root")
+
+
+def test_remove_deletes_entries_complete_or_not(engine: Engine, database: Database, tmp_path: Path) -> None:
+    made = entries(4, attachments=[Attachment.text("a.txt", "text")])
+    database.seat(ROOT, made)
+    database.update(ROOT, [completed(made[1])])
+    gone = [made[0].internal_id, made[1].internal_id]
+    assert database.remove(ROOT, [*gone, "no-such-id", gone[0]]) == 2
+    assert database.remove(ROOT, gone) == 0
+    for _ in range(2):
+        assert ids(database) == ["3", "2"]
+        assert database.seat(ROOT, entries(4)) == [False] * 4
+        for internal_id in gone:
+            with pytest.raises(NotFoundError):
+                database.entry(ROOT, internal_id)
+        database = again(engine, database, tmp_path)
+    database.close()
+
+
+def test_threads_working_on_different_entries(database: Database) -> None:
+    made = entries(24, attachments=[Attachment.text("a.txt", "old")])
+    database.seat(ROOT, made)
+
+    def work(one: QueueEntry) -> None:
+        one.attachments[0].set_text("new")
+        one.notification.finish()
+        database.update(ROOT, [one])
+        database.update(ROOT, [completed(one)])
+        if int(one.external_id) % 2:
+            assert database.remove(ROOT, [one.internal_id]) == 1
+        else:
+            assert database.entry(ROOT, one.internal_id).attachments[0].read_text() == "new"
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, made))
+    assert database.queue_counts(ROOT) == {"orders": QueueCounts(complete=12)}
+
+
+# Queue: questions ---------------------------------------------------------------------------------------------------
+
+
+def test_open_ids_are_in_pull_order(engine: Engine, database: Database, tmp_path: Path) -> None:
+    made = [entry(str(number), pulled_at=minutes(-number)) for number in range(5)]
+    other = entry("other", client_passenger="letters")
+    database.seat(ROOT, [*made, other])
+    database.update(ROOT, [completed(made[2])])
+    for _ in range(2):
+        assert database.open_ids(ROOT, "orders") == [made[number].internal_id for number in (4, 3, 1, 0)]
+        assert database.open_ids(ROOT, "letters") == [other.internal_id]
+        assert database.open_ids(ROOT, "nothing") == []
+        database = again(engine, database, tmp_path)
+    made[2].pushers[0].reopen()
+    database.update(ROOT, [made[2]])
+    assert database.open_ids(ROOT, "orders")[2] == made[2].internal_id
+    database.close()
+
+
+def test_entries_pulled_at_the_same_time_are_in_the_order_of_their_ids(database: Database) -> None:
+    made = [entry(str(number)) for number in range(5)]
+    database.seat(ROOT, made[::-1])
+    assert database.open_ids(ROOT, "orders") == sorted(one.internal_id for one in made)
+
+
+def test_a_row_says_how_far_its_entry_is(database: Database) -> None:
+    made = entry(processors=["plugins.check", "plugins.enrich"])
+    database.seat(ROOT, [made])
+    row = database.queue_rows(Query(client_id=ROOT)).rows[0]
+    assert (row.internal_id, row.client_passenger, row.source_system, row.external_id) == (
+        made.internal_id, "orders", "shop", "1"
+    )  # fmt: skip
+    assert (row.status, row.puller_notified, row.completed_at) == (QueueStatus.INCOMPLETE, False, None)
+    assert (row.steps_done, row.steps_total, row.attempts, row.failing_step, row.error) == (0, 4, 0, "", "")
+    assert row.pulled_at == made.pulled_at
+    made.notification.finish()
+    made.processors[0].fail("an older error")
+    made.processors[0].attempts = 2
+    made.pushers[0].fail("x" * 500)
+    database.update(ROOT, [made])
+    row = database.queue_rows(Query(client_id=ROOT)).rows[0]
+    assert (row.steps_done, row.attempts, row.failing_step, row.error) == (1, 2, "plugins.deliver", "x" * 300)
+    assert row.puller_notified
+    database.update(ROOT, [completed(made, minutes(9))])
+    row = database.queue_rows(Query(client_id=ROOT)).rows[0]
+    assert (row.status, row.completed_at, row.failing_step) == (QueueStatus.COMPLETE, minutes(9), "")
+
+
+def test_pages_are_newest_first_and_say_how_many_there_are(database: Database) -> None:
+    database.seat(ROOT, entries(10))
+    pages = [database.queue_rows(Query(client_id=ROOT, offset=offset, limit=4)) for offset in (0, 4, 8, 12)]
+    assert [[row.external_id for row in page.rows] for page in pages] == [list("9876"), list("5432"), list("10"), []]
+    assert {page.total for page in pages} == {10}
+    assert ids(database, descending=False, offset=7) == ["7", "8", "9"]
+    assert database.queue_rows(Query(client_id=ROOT, limit=0)).total == 10
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({"client_passenger": "letters"}, ["5", "4"]),
+        ({"client_passenger": ""}, ["5", "4", "3", "2", "1", "0"]),
+        ({"client_passenger": "nothing"}, []),
+        ({"status": QueueStatus.COMPLETE}, ["5", "1"]),
+        ({"status": QueueStatus.INCOMPLETE, "client_passenger": "orders"}, ["3", "2", "0"]),
+        ({"has_error": True}, ["3", "2"]),
+        ({"has_error": False, "status": QueueStatus.INCOMPLETE}, ["4", "0"]),
+        ({"has_error": False, "status": QueueStatus.INCOMPLETE, "client_passenger": "letters"}, ["4"]),
+        ({"source_system": "mail"}, ["4"]),
+        ({"pulled_from": minutes(2), "pulled_until": minutes(4)}, ["3", "2"]),
+        ({"pulled_from": minutes(2), "status": QueueStatus.COMPLETE}, ["5"]),
+        ({"pulled_from": minutes(4), "pulled_until": minutes(2)}, []),
+        ({"text": "ARTIKEL Ü"}, ["3"]),
+        ({"text": "MAI"}, ["4"]),
+        ({"text": "5"}, ["5"]),
+        ({"text": "artikel", "client_passenger": "letters"}, []),
+        ({"order": QueueOrder.EXTERNAL_ID, "descending": False}, ["0", "1", "2", "3", "4", "5"]),
+        ({"order": QueueOrder.CLIENT_PASSENGER}, ["3", "2", "1", "0", "5", "4"]),
+        ({"order": QueueOrder.CLIENT_PASSENGER, "descending": False}, ["4", "5", "0", "1", "2", "3"]),
+        ({"order": QueueOrder.SOURCE_SYSTEM, "descending": False, "limit": 2}, ["4", "0"]),
+        ({"order": QueueOrder.STATUS, "descending": False, "offset": 1, "limit": 3}, ["5", "0", "2"]),
+        ({"has_error": True, "descending": False, "offset": 1}, ["3"]),
+    ],
+)
+def test_a_query_filters_and_sorts(
+    engine: Engine, database: Database, tmp_path: Path, filters: dict[str, object], expected: list[str]
+) -> None:
+    # Ids that no filter's text is found in.
+    made = [
+        entry(
+            str(number),
+            client_passenger="letters" if number > 3 else "orders",
+            source_system="mail" if number == 4 else "shop",
+            pulled_at=minutes(number),
+            internal_id=f"id-{'abcdef'[number]}",
+        )
+        for number in range(6)
+    ]
+    for number in (1, 5):
+        completed(made[number])
+    made[2].notification.fail("refused")
+    made[3].processors[0].fail("kein Artikel über 3 mm")
+    database.seat(ROOT, made)
+    assert ids(database, **filters) == expected
+    database = again(engine, database, tmp_path)
+    assert ids(database, **filters) == expected
+    database.close()
+
+
+def test_counts_by_client_passenger(engine: Engine, database: Database, tmp_path: Path) -> None:
+    assert database.queue_counts(ROOT) == {}
+    made = [*entries(5), entry("x", client_passenger="letters", pulled_at=minutes(7))]
+    database.seat(ROOT, made)
+    made[1].notification.fail("refused")
+    database.update(ROOT, [completed(made[0]), made[1], completed(made[4])])
+    expected = {
+        "orders": QueueCounts(complete=2, incomplete=3, failing=1, oldest_incomplete_at=minutes(1)),
+        "letters": QueueCounts(incomplete=1, oldest_incomplete_at=minutes(7)),
+    }
+    assert database.queue_counts(ROOT) == expected
+    database = again(engine, database, tmp_path)
+    assert database.queue_counts(ROOT) == expected
+    database.remove(ROOT, [made[5].internal_id])
+    assert set(database.queue_counts(ROOT)) == {"orders"}
+    database.close()
+
+
+def test_completed_ids_by_client_passenger_and_time(database: Database) -> None:
+    made = [*entries(4), entry("x", client_passenger="letters", pulled_at=minutes(9))]
+    for number, one in enumerate(made[1:], 1):
+        completed(one, minutes(10 * number))
+    for step in made[3].steps():  # as in old files, which do not say when a step was done
+        step.completed_at = None
+    database.seat(ROOT, made)
+
+    def found(name: str | None, before: float | None) -> list[str]:
+        got = database.completed_ids(ROOT, name, minutes(before) if before is not None else None)
+        return [database.entry(ROOT, internal_id).external_id for internal_id in got]
+
+    assert found(None, None) == ["1", "2", "3", "x"]
+    assert found("orders", None) == ["1", "2", "3"]
+    assert found("orders", 20) == ["1", "3"]
+    assert found("orders", 3) == []
+    assert found(None, 41) == ["1", "2", "3", "x"]
+    assert found("nothing", None) == []
+
+
+# Logs and trips -----------------------------------------------------------------------------------------------------
+
+
+def test_log_entries_are_kept_in_order(engine: Engine, database: Database, tmp_path: Path) -> None:
+    messages = [
+        message(1, "one line"),
+        message(2, "several\nlines\n\n\tindented\n", MessageType.WARNING),
+        message(3, "[2026-11-23T09:28:00.751503][module][error] a line that looks like an entry"),
+        message(4, "first\n[2026-11-23T09:28:00.751503][module][error] second", MessageType.ERROR),
+        message(5, " spaces \r\n and \r returns \r"),
+        message(6, "ünï \U0001f68c \u2028 \x85 \x0c"),
+        LogEntry(minutes(7), "", MessageType.INFO, "no module"),
+        message(8, "\n"),
+        LogEntry(minutes(9), "plugins.shop", MessageType.INFO, ""),
+    ]
+    log = Log(ROOT, "orders")
+    database.append_log(log, messages[:2])
+    database.append_log(log, messages[2:])
+    assert database.log_entries(ROOT, log.id).rows == messages
+    database.finish_log(log)
+    database = again(engine, database, tmp_path)
+    assert database.log_entries(ROOT, log.id).rows == messages
+    page = database.log_entries(ROOT, log.id, offset=3, limit=2)
+    assert (page.rows, page.total) == (messages[3:5], len(messages))
+    assert database.log_entries(ROOT, log.id, offset=len(messages)).rows == []
+    with pytest.raises(NotFoundError):
+        database.log_entries(ROOT, "no-such-log")
+    database.close()
+
+
+def test_pages_of_a_long_log_while_it_grows(database: Database) -> None:
+    log = Log(ROOT, "orders")
+    for start in range(0, 3000, 750):
+        database.append_log(log, [message(number) for number in range(start, start + 750)])
+        total = start + 750
+        assert database.log_entries(ROOT, log.id, offset=total - 2).rows == [message(total - 2), message(total - 1)]
+    for offset in (0, 511, 512, 513, 1024, 2048, 2999):
+        page = database.log_entries(ROOT, log.id, offset=offset, limit=3)
+        assert page.rows == [message(number) for number in range(offset, min(offset + 3, 3000))]
+        assert page.total == 3000
+
+
+def test_a_running_log_is_listed_and_can_be_read(engine: Engine, database: Database, tmp_path: Path) -> None:
+    log = written_log(database, message(1), message(2, type_=MessageType.WARNING), done=False)
+    row = database.log_rows(LogQuery(client_id=ROOT)).rows[0]
+    assert (row.id, row.client_passenger, row.length, row.worst) == (log.id, "orders", 2, MessageType.WARNING)
+    assert (row.started_at, row.finished_at) == (minutes(0), None)
+    assert row.size > 0
+    log.finished_at = minutes(5)
+    database.append_log(log, [message(3, type_=MessageType.ERROR)])
+    database.finish_log(log)
+    for _ in range(2):
+        row = database.log_rows(LogQuery(client_id=ROOT)).rows[0]
+        assert (row.length, row.worst, row.finished_at) == (3, MessageType.ERROR, minutes(5))
+        database = again(engine, database, tmp_path)
+    database.close()
+
+
+def test_a_log_that_began_without_entries_exists(database: Database) -> None:
+    log = written_log(database)
+    assert database.log_entries(ROOT, log.id).rows == []
+    assert database.log_rows(LogQuery(client_id=ROOT)).rows[0].length == 0
+
+
+def test_log_entries_survive_a_kill(engine: Engine, tmp_path: Path) -> None:
+    with child(engine, "write_log", tmp_path) as (process, log_id):
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    database = engine.opened(tmp_path)
+    assert database.log_entries(ROOT, str(log_id)).rows == [message(number) for number in range(50)]
+    assert database.log_rows(LogQuery(client_id=ROOT)).rows[0].finished_at is None
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({}, [3, 2, 1, 0]),
+        ({"client_passenger": "orders"}, [2, 0]),
+        ({"client_passenger": 'the "other"\n\\ one'}, [3, 1]),
+        ({"worst": MessageType.ERROR}, [2]),
+        ({"worst": MessageType.WARNING}, [2, 1]),
+        ({"worst": MessageType.WARNING, "client_passenger": "orders"}, [2]),
+        ({"started_from": minutes(1), "started_until": minutes(3)}, [2, 1]),
+        ({"text": "ORDER"}, [2, 0]),
+        ({"offset": 1, "limit": 2}, [2, 1]),
+    ],
+)
+def test_log_rows_filter_newest_first(database: Database, filters: dict[str, object], expected: list[int]) -> None:
+    types = [MessageType.INFO, MessageType.WARNING, MessageType.ERROR, MessageType.INFO]
+    logs = [
+        written_log(database, message(1, type_=type_), name='the "other"\n\\ one' if at % 2 else "orders", at=at)
+        for at, type_ in enumerate(types)
+    ]
+    found = database.log_rows(LogQuery(**({"client_id": ROOT} | filters)))  # type: ignore[arg-type]
+    assert [row.id for row in found.rows] == [logs[number].id for number in expected]
+    assert found.total == (4 if "offset" in filters else len(expected))
+    by_id = database.log_rows(LogQuery(client_id=ROOT, text=logs[1].id.upper()))
+    assert [row.id for row in by_id.rows] == [logs[1].id]
+
+
+def test_old_logs_are_removed_but_never_a_running_one(engine: Engine, database: Database, tmp_path: Path) -> None:
+    old, running, new = (written_log(database, message(1), at=at, done=at != 1) for at in (0, 1, 2))
+    assert database.remove_logs(ROOT, minutes(2)) == 1
+    assert database.remove_logs(ROOT, minutes(2)) == 0
+    assert [row.id for row in database.log_rows(LogQuery(client_id=ROOT)).rows] == [new.id, running.id]
+    with pytest.raises(NotFoundError):
+        database.log_entries(ROOT, old.id)
+    database.append_log(running, [message(2)])
+    assert database.log_entries(ROOT, running.id).total == 2
+    database = again(engine, database, tmp_path)
+    assert database.remove_logs(ROOT, minutes(2)) == 1, "a log whose process ended is no running one"
+    database.close()
+
+
+def test_threads_writing_to_one_log(database: Database) -> None:
+    log = Log(ROOT, "orders")
+
+    def write(thread: int) -> None:
+        for number in range(50):
+            database.append_log(log, [message(thread, f"{thread} {number}\nmore")])
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(write, range(6)))
+    database.finish_log(log)
+    found = [one.message for one in database.log_entries(ROOT, log.id).rows]
+    assert sorted(found) == sorted(f"{thread} {number}\nmore" for thread in range(6) for number in range(50))
+    for thread in range(6):
+        own = [text for text in found if text.startswith(f"{thread} ")]
+        assert own == [f"{thread} {number}\nmore" for number in range(50)]
+
+
+def test_the_last_trip_of_each_client_passenger_is_kept(engine: Engine, database: Database, tmp_path: Path) -> None:
+    assert database.last_trips(ROOT) == {}
+    for record in (trip("orders", 1), trip("letters", 2), trip("orders", 3)):
+        database.record_trip(ROOT, record)
+    expected = {"orders": trip("orders", 3), "letters": trip("letters", 2)}
+    assert database.last_trips(ROOT) == expected
+    database = again(engine, database, tmp_path)
+    assert database.last_trips(ROOT) == expected
+    database.close()

@@ -1,0 +1,307 @@
+"""The page Queue, by clicks and keys."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QLabel,
+    QLineEdit,
+    QMessageBox,
+    QPlainTextEdit,
+    QPushButton,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+from databus_core.model.queue_entry import QueueStatus
+from databus_gui.main_window import MainWindow
+from databus_gui.pages.queue import QueuePage
+from databus_gui.pages.queue.attachments import LINE_SHOWN, TEXT_SHOWN, AttachmentRow, TextView
+from tests.support.stage import Stage, hang_until
+
+
+@pytest.fixture
+def page(qtbot: QtBot, window: MainWindow, stage: Stage, drive: Callable) -> QueuePage:
+    """Passengers 1 to 4; 2 failed at its second pusher, 3 in its first processor."""
+
+    def fail(role: str, passenger: object) -> None:
+        if (role, passenger.external_id) in {("crm", "2"), ("first", "3")}:
+            raise RuntimeError(f"{role} is shut for {passenger.external_id}")
+
+    stage.waiting, stage.on_push, stage.on_process = ["1", "2", "3", "4"], fail, fail
+    drive()
+    stage.on_push = stage.on_process = lambda *_: None
+    page = window.show_page("queue")
+    assert isinstance(page, QueuePage)
+    qtbot.waitUntil(lambda: page.model.total == 4)
+    return page
+
+
+def rows(page: QueuePage) -> list[dict[str, str]]:
+    found = [page.model.row(number) for number in range(page.model.rowCount())]
+    return [{column.key: column.text(row) for column in page.model.columns} for row in found]
+
+
+def shown(page: QueuePage) -> set[str]:
+    return {row["external_id"] for row in rows(page)}
+
+
+def chip(page: QueuePage, word: str) -> QPushButton:
+    return next(button for button in page.findChildren(QPushButton) if button.text() == word)
+
+
+def named(page: QWidget, kind: type, name: str):
+    """The visible widget with that accessible name."""
+    return next(w for w in page.findChildren(kind) if w.accessibleName() == name and w.isVisible())
+
+
+def choose(qtbot: QtBot, page: QueuePage, external_id: str) -> None:
+    """Click the row, and wait for its details."""
+    number = next(n for n in range(page.model.rowCount()) if page.model.row(n).external_id == external_id)
+    place = page.table.visualRect(page.model.index(number, 2)).center()
+    qtbot.mouseClick(page.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.waitUntil(lambda: external_id in texts(page.details))
+
+
+def texts(widget: QWidget) -> list[str]:
+    labels = widget.findChildren(QLabel)
+    return [label.text().replace("\u200b", "") for label in labels if label.isVisible()]
+
+
+def buttons(widget: QWidget, word: str) -> dict[str, QPushButton]:
+    """Visible buttons whose accessible name begins so, by the rest of it."""
+    found = [b for b in widget.findChildren(QPushButton) if b.accessibleName().startswith(word) and b.isVisible()]
+    return {button.accessibleName().removeprefix(word).strip(": "): button for button in found}
+
+
+def test_each_row_says_how_it_stands(page: QueuePage) -> None:
+    by_id = {row["external_id"]: row for row in rows(page)}
+    assert by_id["1"]["status"] == "complete"
+    assert by_id["1"]["steps"] == "5/5"
+    assert by_id["2"]["status"] == "failing"
+    assert by_id["2"]["error"] == "crm: RuntimeError: crm is shut for 2"
+    assert by_id["3"]["steps"] == "1/5"
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"), [("Complete", {"1", "4"}), ("Failing", {"2", "3"}), ("Waiting", set()), ("All", set("1234"))]
+)
+def test_chips_filter(qtbot: QtBot, page: QueuePage, word: str, expected: set[str]) -> None:
+    qtbot.mouseClick(chip(page, "Complete" if word == "All" else "All"), Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(chip(page, word), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.model.total == len(expected))
+    qtbot.waitUntil(lambda: shown(page) == expected)
+
+
+def test_search_finds_errors_and_ids(qtbot: QtBot, page: QueuePage) -> None:
+    qtbot.keyClick(page.window(), Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+    search = named(page, QLineEdit, "Search")
+    qtbot.waitUntil(search.hasFocus)
+    qtbot.keyClicks(search, "SHUT FOR 3")
+    qtbot.waitUntil(lambda: shown(page) == {"3"})
+    search.clear()
+    qtbot.waitUntil(lambda: len(shown(page)) == 4)
+
+
+def test_nothing_found_says_so(qtbot: QtBot, page: QueuePage) -> None:
+    qtbot.keyClicks(named(page, QLineEdit, "Search"), "no such passenger")
+    qtbot.waitUntil(lambda: page.model.total == 0)
+    qtbot.waitUntil(lambda: page.table.empty_text == "No passenger matches the filter.")
+
+
+def test_filters_by_client_passenger_and_date(qtbot: QtBot, page: QueuePage) -> None:
+    box = named(page, QComboBox, "Client passenger")
+    assert [box.itemText(number) for number in range(1, box.count())] == ["orders", "invoices"]
+    box.setFocus()
+    qtbot.keyClicks(box, "invoices")
+    qtbot.waitUntil(lambda: page.model.total == 0)
+    qtbot.keyClick(box, Qt.Key.Key_Up)
+    qtbot.waitUntil(lambda: page.model.total == 4)
+    date = named(page, QComboBox, "When it was pulled")
+    for number in range(date.count()):
+        date.setCurrentIndex(number)
+        qtbot.waitUntil(lambda: len(shown(page)) == 4)
+
+
+def test_details_tell_each_step_its_error_and_attempts(qtbot: QtBot, page: QueuePage) -> None:
+    choose(qtbot, page, "2")
+    said = "\n".join(texts(page.details))
+    assert "crm failed" in said
+    assert "RuntimeError: crm is shut for 2" in said
+    assert "1 attempt" in said
+    assert set(buttons(page.details, "Set incomplete")) >= {"first", "second", "erp"}
+    assert set(buttons(page.details, "Set complete")) == {"crm"}
+
+
+def test_a_step_is_set_complete_by_a_click(qtbot: QtBot, page: QueuePage) -> None:
+    choose(qtbot, page, "2")
+    qtbot.mouseClick(buttons(page.details, "Set complete")["crm"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "crm" in buttons(page.details, "Set incomplete"))
+    assert any("set by hand" in text for text in texts(page.details))
+    qtbot.waitUntil(lambda: next(row for row in rows(page) if row["external_id"] == "2")["status"] == "complete")
+    assert page.table.current_row().external_id == "2"
+
+
+def test_a_step_set_incomplete_is_done_again_on_the_next_trip(
+    qtbot: QtBot, page: QueuePage, stage: Stage, drive: Callable
+) -> None:
+    choose(qtbot, page, "1")
+    qtbot.mouseClick(buttons(page.details, "Set incomplete")["erp"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: any("Next, erp delivers it" in text for text in texts(page.details)))
+    before = stage.pushed.count(("erp", "1"))
+    drive()
+    assert stage.pushed.count(("erp", "1")) == before + 1
+    qtbot.waitUntil(lambda: any(text.startswith("Everything is done") for text in texts(page.details)))
+
+
+def test_a_step_that_a_trip_works_on_says_why_it_cannot_be_set(
+    qtbot: QtBot, page: QueuePage, window: MainWindow, stage: Stage, loop
+) -> None:
+    choose(qtbot, page, "2")
+    go, entered = threading.Event(), threading.Event()
+    hang = hang_until(go)
+    stage.on_push = lambda *_: (entered.set(), hang())[1]
+    loop.create_task(window.session.dispatcher.drive("acme", "orders"))
+    qtbot.waitUntil(entered.is_set)
+    button = buttons(page.details, "Set incomplete")["erp"]
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert not button.isEnabled()
+    qtbot.waitUntil(lambda: "is being handled by a trip" in page.error_bar.text, timeout=10_000)
+    qtbot.waitUntil(lambda: "erp" in buttons(page.details, "Set incomplete"))
+    assert buttons(page.details, "Set incomplete")["erp"].isEnabled()
+    go.set()
+    qtbot.waitUntil(lambda: not window.session.dispatcher.running)
+
+
+def test_text_attachment_is_shown(qtbot: QtBot, page: QueuePage) -> None:
+    choose(qtbot, page, "1")
+    qtbot.mouseClick(buttons(page.details, "View")["order.txt"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(page.window().findChildren(TextView)))
+    view = page.window().findChildren(TextView)[0]
+    assert view.findChild(QPlainTextEdit).toPlainText() == "content of 1+first+second"
+    qtbot.keyClick(view, Qt.Key.Key_Escape)
+
+
+def test_a_long_text_is_shown_in_part_and_says_so(qtbot: QtBot, page: QueuePage, stage: Stage, drive: Callable) -> None:
+    def make_long(role: str, passenger) -> None:
+        passenger.attachments[0].set_text("ä" * TEXT_SHOWN)
+
+    stage.waiting, stage.on_process = ["long"], make_long
+    drive()
+    qtbot.waitUntil(lambda: page.model.total == 5)
+    choose(qtbot, page, "long")
+    qtbot.mouseClick(buttons(page.details, "View")["order.txt"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(page.window().findChildren(TextView)))
+    view = page.window().findChildren(TextView)[0]
+    lines = view.findChild(QPlainTextEdit).toPlainText().splitlines()
+    assert "".join(lines) == "ä" * (TEXT_SHOWN // 2)
+    assert max(map(len, lines)) == LINE_SHOWN
+    assert "The first 1 MB of 2.0 MB is shown" in "\n".join(texts(view))
+    view.reject()
+
+
+def test_attachment_is_saved_to_the_chosen_file(qtbot: QtBot, page: QueuePage, tmp_path: Path) -> None:
+    choose(qtbot, page, "1")
+    qtbot.mouseClick(buttons(page.details, "Save as")["…: order.txt"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(page.window().findChildren(QFileDialog)))
+    dialog = page.window().findChildren(QFileDialog)[0]
+    assert Path(dialog.selectedFiles()[0]).name == "order.txt"
+    file = tmp_path / "saved.txt"
+    dialog.fileSelected.emit(str(file))
+    dialog.reject()
+    qtbot.waitUntil(file.exists)
+    assert file.read_text() == "content of 1+first+second"
+    qtbot.waitUntil(lambda: "Saved" in page.window().statusBar().currentMessage())
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_attachment_that_cannot_be_saved_says_why(qtbot: QtBot, page: QueuePage, tmp_path: Path) -> None:
+    choose(qtbot, page, "1")
+    row = page.details.findChildren(AttachmentRow)[0]
+    row._on_file_selected(str(tmp_path / "no such folder" / "saved.txt"))
+    qtbot.waitUntil(lambda: "order.txt cannot be saved as" in page.error_bar.text)
+
+
+def test_link_to_a_log_opens_the_page_at_that_log(qtbot: QtBot, page: QueuePage, window: MainWindow) -> None:
+    choose(qtbot, page, "2")
+    link = next(button for button in page.details.findChildren(QPushButton) if button.objectName() == "link")
+    asked: list[tuple[str, dict[str, object]]] = []
+    window.session.page_requested.connect(lambda name, what: asked.append((name, dict(what))))
+    qtbot.mouseClick(link, Qt.MouseButton.LeftButton)
+    assert window.page.name == "logs"
+    assert asked == [("logs", {"client_id": "acme", "log_id": link.toolTip()})]
+
+
+def question(qtbot: QtBot, page: QueuePage) -> QMessageBox:
+    qtbot.mouseClick(next(b for b in page.findChildren(QPushButton) if "Purge" in b.text()), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(page.findChildren(QMessageBox)))
+    return page.findChildren(QMessageBox)[0]
+
+
+def test_purge_asks_with_the_number_and_enter_keeps_everything(qtbot: QtBot, page: QueuePage) -> None:
+    box = question(qtbot, page)
+    assert box.text() == "Delete 2 completed passengers of client acme?"
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    qtbot.wait(300)
+    assert len(shown(page)) == 4
+
+
+def test_purge_deletes_the_completed_ones(qtbot: QtBot, page: QueuePage, run: Callable) -> None:
+    choose(qtbot, page, "1")
+    box = question(qtbot, page)
+    qtbot.mouseClick(next(b for b in box.buttons() if b.text() == "Delete 2"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.model.total == 2)
+    assert shown(page) == {"2", "3"}
+    qtbot.waitUntil(lambda: "This passenger is no longer in the queue." in texts(page.details))
+    left = run(page.session.read(lambda storage: storage.database.completed_ids("acme", None, None)))
+    assert left == []
+
+
+def test_purge_of_nothing_says_so(qtbot: QtBot, window: MainWindow) -> None:
+    page = window.show_page("queue")
+    qtbot.waitUntil(lambda: page.model.total == 0)
+    page.purge()
+    qtbot.waitUntil(lambda: "no completed passengers" in window.statusBar().currentMessage())
+
+
+def test_a_passenger_can_be_opened_by_its_id(qtbot: QtBot, page: QueuePage, window: MainWindow, run: Callable) -> None:
+    row = next(page.model.row(number) for number in range(4) if page.model.row(number).external_id == "3")
+    qtbot.mouseClick(chip(page, "Complete"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.model.total == 2)
+    window.show_page("about")
+    window.session.open("queue", internal_id=row.internal_id)
+    qtbot.waitUntil(lambda: page.table.current_row() is not None)
+    assert page.table.current_row().internal_id == row.internal_id
+    qtbot.waitUntil(lambda: "3" in texts(page.details))
+
+
+def test_another_client_shows_its_own_queue(qtbot: QtBot, page: QueuePage, window: MainWindow) -> None:
+    choose(qtbot, page, "1")
+    window.session.choose_client("root")
+    qtbot.waitUntil(lambda: page.model.total == 0)
+    assert any(text.startswith("Choose a passenger") for text in texts(page.details))
+
+
+def test_copied_rows_are_a_table_with_titles(qtbot: QtBot, page: QueuePage, qapp) -> None:
+    choose(qtbot, page, "1")
+    qtbot.keyClick(page.table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    titles, cells = (line.split("\t") for line in qapp.clipboard().text().splitlines())
+    assert dict(zip(titles, cells, strict=True))["External id"] == "1"
+
+
+def test_a_passenger_that_comes_while_one_looks_leaves_the_choice(
+    qtbot: QtBot, page: QueuePage, stage: Stage, drive: Callable
+) -> None:
+    choose(qtbot, page, "2")
+    stage.waiting = [str(number) for number in range(10, 40)]
+    drive()
+    qtbot.waitUntil(lambda: page.model.total == 34)
+    assert page.table.current_row().external_id == "2"
+    qtbot.waitUntil(lambda: page.table.current_row().status is QueueStatus.COMPLETE)

@@ -1,0 +1,130 @@
+"""A source system, processing and a target system in memory, played by real plug-ins that a test directs."""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from databus_core import Arguments, Attachment, DispatcherTicket, LeaveOut, NotYet, Passenger, Processor, Puller, Pusher
+
+STAGES: dict[str, Stage] = {}
+PULLER, PROCESSOR, PUSHER = (f"{__name__}:{name}" for name in ("StagePuller", "StageProcessor", "StagePusher"))
+
+
+def nothing(*_: object) -> None:
+    """The default of every hook."""
+
+
+@dataclass
+class Stage:
+    """What waits in the source, what reached the target, and hooks that a test sets to make things go wrong."""
+
+    waiting: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    processed: list[tuple[str, str]] = field(default_factory=list)
+    pushed: list[tuple[str, str]] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+    """Content of the attachment that arrived, by external id."""
+    on_pull: Callable[[str], object] = nothing
+    on_notify: Callable[[str], object] = nothing
+    on_process: Callable[[str, Passenger], Any] = nothing
+    on_push: Callable[[str, Passenger], Any] = nothing
+    pulls: int = 0
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def __post_init__(self) -> None:
+        STAGES[self.key] = self
+
+    def client_passenger(self, name: str = "orders", **options: Any) -> dict[str, Any]:
+        """A configuration of a client passenger that plays on this stage."""
+        given = {"name": name, "pullers": [""], "processors": ["first", "second"], "pushers": ["erp", "crm"]} | options
+        for role, module in (("pullers", PULLER), ("processors", PROCESSOR), ("pushers", PUSHER)):
+            given[role] = [self._reference(module, step) if isinstance(step, str) else step for step in given[role]]
+        return given
+
+    def _reference(self, module: str, name: str) -> dict[str, Any]:
+        return {"module": module, "name": name, "arguments": {"stage": self.key, "role": name}}
+
+
+class StageArguments(Arguments):
+    """Which stage, and which part on it."""
+
+    stage: str
+    role: str = ""
+
+
+class StagePuller(Puller):
+    """Offers what waits; what it is told about waits no more."""
+
+    Arguments = StageArguments
+    pull_has_no_side_effect = True
+
+    def pull(self) -> Iterator[Passenger]:
+        stage = STAGES[self.arguments.stage]
+        stage.pulls += 1
+        for external_id in list(stage.waiting):
+            stage.on_pull(external_id)
+            text = Attachment.text("order.txt", f"content of {external_id}")
+            yield Passenger(external_id=external_id, source_system="shop", attachments=[text])
+
+    def notify_passengers_seated(self, passengers: Sequence[Passenger]) -> None:
+        stage = STAGES[self.arguments.stage]
+        for passenger in passengers:
+            stage.on_notify(passenger.external_id)
+            stage.told.append(passenger.external_id)
+            if passenger.external_id in stage.waiting:
+                stage.waiting.remove(passenger.external_id)
+
+
+class StageProcessor(Processor):
+    """Writes its role behind the text."""
+
+    Arguments = StageArguments
+
+    def process(self, passenger: Passenger) -> NotYet | LeaveOut | None:
+        stage = STAGES[self.arguments.stage]
+        attachment = passenger.attachments[0]
+        attachment.set_text(f"{attachment.read_text()}+{self.arguments.role}")
+        outcome = stage.on_process(self.arguments.role, passenger)
+        stage.processed.append((self.arguments.role, passenger.external_id))
+        return outcome
+
+
+class StagePusher(Pusher):
+    """Remembers what it got."""
+
+    Arguments = StageArguments
+
+    def push(self, passenger: Passenger) -> NotYet | None:
+        stage = STAGES[self.arguments.stage]
+        outcome = stage.on_push(self.arguments.role, passenger)
+        if outcome is None:
+            stage.pushed.append((self.arguments.role, passenger.external_id))
+            stage.texts[passenger.external_id] = passenger.attachments[0].read_text()
+        return outcome
+
+
+def hang_until(event: threading.Event) -> Callable[..., None]:
+    """A hook that waits for the test's word."""
+
+    def hook(*_: object) -> None:
+        assert event.wait(30), "the test never let the plug-in go"
+
+    return hook
+
+
+def ticket_with(folder: Path, **clients: list[dict[str, Any]]) -> DispatcherTicket:
+    """A ticket file over a JSON database whose clients have these client passengers."""
+    for client_id, passengers in clients.items():
+        place = folder / "data" / "clients" / client_id
+        place.mkdir(parents=True, exist_ok=True)
+        configuration = {"log_life_span": 1, "passengers": passengers, "users": []}
+        (place / "config.json").write_text(json.dumps(configuration))
+    file = folder / "ticket.json"
+    file.write_text(json.dumps({"database_arguments": {"database_dir": "data"}, "grace_seconds": 0.5}))
+    return DispatcherTicket.load(file)
