@@ -28,6 +28,11 @@ class Environment:
         return self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
     @property
+    def command(self) -> Path:
+        """The environment's `databus`."""
+        return self.folder / ("Scripts/databus.exe" if os.name == "nt" else "bin/databus")
+
+    @property
     def stamp(self) -> Path:
         """What was installed last. Written last, so that an interrupted installation never looks complete."""
         return self.folder / "databus-stamp"

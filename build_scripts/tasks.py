@@ -72,10 +72,10 @@ def run(options: argparse.Namespace, _rest: list[str]) -> int:
             raise
         print(f"dev.py: {error}", file=sys.stderr)  # without a screen, the ticket is driven without Qt
     ticket = options.ticket or DEMO / "ticket.json"
-    command = [str(VENV.python), "-m", "databus_gui.command"]
-    if not options.ticket and not ticket.exists() and call([*command, "new", DEMO, "--demo"]):
+    command = str(VENV.command)
+    if not options.ticket and not ticket.exists() and call([command, "new", DEMO, "--demo"]):
         raise DevError(f"the demo could not be made in {DEMO} (see above)")
-    _become([*command, "gui", str(ticket)])
+    _become([command, "gui", str(ticket)])
 
 
 def test(options: argparse.Namespace, rest: list[str]) -> int:

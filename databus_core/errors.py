@@ -10,6 +10,7 @@ DatabusError
 │   ├── DamagedError       one stored thing that cannot be read
 │   └── NotFoundError      a client, passenger, log or node that does not exist
 ├── AttachmentError        content that cannot be read, unzipped or downloaded
+├── PluginError             what a plug-in raised, with the cause chained
 ├── PeekNotOffered         a puller that cannot show what waits without taking it
 └── DispatcherError        a verb that the dispatcher's present state does not allow
 """
@@ -75,6 +76,10 @@ class NotFoundError(DatabaseError):
 
 class AttachmentError(DatabusError):
     """Content that cannot be read, unzipped or downloaded."""
+
+
+class PluginError(DatabusError):
+    """What a plug-in raised when it was called; the cause is chained."""
 
 
 class PeekNotOffered(DatabusError):

@@ -14,10 +14,10 @@ import typer
 from databus_core import __version__
 from databus_core.cli import terminal
 from databus_core.cli.terminal import TRIPS_HAD_ERRORS, Progress, errors_in_words, fail, say
+from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.check import problems_with
 from databus_core.engine.control import command
 from databus_core.engine.dispatcher import Dispatcher, ErrorWatch
-from databus_core.engine.driver import BusTicket
 from databus_core.engine.factories import Factories
 from databus_core.engine.peek import peek as peek_sources
 from databus_core.engine.storage import Storage

@@ -7,11 +7,11 @@ import copy
 import inspect
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
-from databus_core.errors import DatabusError, FactoryError
-from databus_core.model.client import ClientPassenger, ModuleReference
+from databus_core.engine.bus_ticket import BusTicket
+from databus_core.errors import DatabusError, FactoryError, PeekNotOffered, PluginError
+from databus_core.model.client import ModuleReference
 from databus_core.model.log import Log
 from databus_core.model.passenger import Passenger
 from databus_core.model.queue_entry import QueueEntry
@@ -25,10 +25,9 @@ PluginT = TypeVar("PluginT", bound=Plugin)
 class Crew:
     """Makes plug-ins by step name when they are first needed, runs their plain and async methods, closes them."""
 
-    def __init__(self, client_id: str, route: ClientPassenger, folder: Path, factory: Factory, log: Log) -> None:
-        self._client_id = client_id
-        self._route = route
-        self._folder = folder
+    def __init__(self, bus_ticket: BusTicket, factory: Factory, log: Log) -> None:
+        self._ticket = bus_ticket
+        self._route = bus_ticket.client_passenger
         self._factory = factory
         self._log = log
         self._members: dict[str, Plugin] = {}
@@ -42,10 +41,12 @@ class Crew:
         for name, member in self._members.items():
             try:
                 self.call(member.close)
-            except Exception as error:  # a plug-in may raise anything
-                self._log.of(name).error(f"Closing failed: {self.explain(error)}\n{self.trace(error)}")
+            except PluginError as error:
+                self._log.of(name).error(f"Closing failed: {error}\n{self.trace(error)}")
         if self._runner is not None:
             self._runner.close()
+
+    # Who is in it -----------------------------------------------------------------------------------------------
 
     def member(self, kind: type[PluginT], name: str, module: str = "") -> PluginT | None:
         """The plug-in of that step; None when it cannot be made, which the log says once.
@@ -72,16 +73,13 @@ class Crew:
         reference = next((each for each in listed if each.step_name == name), ModuleReference(module=module))
         context = PluginContext(
             log=self._log.of(name),
-            folder=self._folder,
-            client_id=self._client_id,
+            folder=self._ticket.folder,
+            client_id=self._ticket.client_id,
             module=reference.module,
             arguments=reference.arguments,
-            passenger_class=self._passenger_class(self._route.passenger_module),
+            passenger_class=self._factory.load(Passenger, self._route.passenger_module),
         )
         return self._factory.create(kind, reference.module, context)
-
-    def _passenger_class(self, module: str) -> type[Passenger]:
-        return self._factory.load(Passenger, module)
 
     def board(self, entry: QueueEntry) -> Passenger:
         """A passenger made from a stored entry, with lists of its own. Raises FactoryError."""
@@ -96,30 +94,39 @@ class Crew:
             pulled_at=entry.pulled_at,
         )
 
+    # Calling them -----------------------------------------------------------------------------------------------
+
     def call(self, method: Callable[[], Awaitable[T] | T]) -> T:
-        """Call a plain or async method; a coroutine runs on this trip's own loop."""
-        result = method()
-        if inspect.isawaitable(result):
-            return self._loop_runner().run(_await(cast("Awaitable[T]", result)))
+        """Call a plain or async method of a plug-in; a coroutine runs on this trip's own loop.
+
+        Raises PluginError, in one line and with the cause chained, whatever the plug-in raised; PeekNotOffered as it
+        is.
+        """
+        try:
+            result = method()
+            if inspect.isawaitable(result):
+                return self._loop_runner().run(_await(cast("Awaitable[T]", result)))
+        except PeekNotOffered:
+            raise
+        except Exception as error:
+            raise PluginError(_explained(error)) from error
         return result
 
     def iterate(self, method: Callable[[], Any]) -> Iterator[Any]:
-        """What a plain or async method, or (async) generator, gives, one at a time."""
+        """What a plain or async method, or (async) generator, gives, one at a time. Raises what `call` raises."""
         result = self.call(method)
         if isinstance(result, AsyncIterator):
-            iterator = cast("AsyncIterator[Any]", result)
+            offered = cast("AsyncIterator[Any]", result)
             try:
-                while True:
-                    try:
-                        yield self._loop_runner().run(_await(anext(iterator)))
-                    except StopAsyncIteration:
-                        return
+                while (item := self.call(lambda: anext(offered, _END))) is not _END:
+                    yield item
             finally:
-                close = getattr(iterator, "aclose", None)
-                if close is not None:
-                    self.call(close)
+                if inspect.isasyncgen(offered):
+                    self.call(offered.aclose)
         elif result is not None:
-            yield from cast("Iterable[Any]", result)
+            plain = self.call(lambda: iter(cast("Iterable[Any]", result)))
+            while (item := self.call(lambda: next(plain, _END))) is not _END:
+                yield item
 
     def _loop_runner(self) -> asyncio.Runner:
         if self._runner is None:
@@ -127,17 +134,21 @@ class Crew:
         return self._runner
 
     @staticmethod
-    def explain(error: BaseException) -> str:
-        """An error in one line: our own errors are sentences, of others the type says more than the text."""
-        text = str(error).strip()
-        if isinstance(error, DatabusError) and text:
-            return text
-        return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    def trace(error: DatabusError) -> str:
+        """The traceback of what a plug-in raised, for the log."""
+        cause = error.__cause__ or error
+        return "".join(traceback.format_exception(cause)).rstrip()
 
-    @staticmethod
-    def trace(error: BaseException) -> str:
-        """The plug-in's traceback for the log."""
-        return "".join(traceback.format_exception(error)).rstrip()
+
+_END = object()
+
+
+def _explained(error: Exception) -> str:
+    """An error in one line: our own errors are sentences, of others the type says more than the text."""
+    text = str(error).strip()
+    if isinstance(error, DatabusError) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 async def _await(awaitable: Awaitable[T]) -> T:

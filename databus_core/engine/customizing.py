@@ -52,10 +52,11 @@ class Customizing:
         return nodes
 
     def text(self, client_id: str, node: str) -> str:
-        """A node's text. Raises CustomizingError when an external file cannot be read, NotFoundError for other nodes."""
+        """A node's text. Raises CustomizingError when a file cannot be read, NotFoundError for an unknown node."""
+        self._require(client_id, node)
         if node == DATABUS_NODE:
             return self._database.configuration(client_id)
-        if node == CLIENTS_NODE and client_id == ROOT:
+        if node == CLIENTS_NODE:
             return ClientList.of(self._database.client_ids()).model_dump_json(indent=2) + "\n"
         path = self._path(self._file(client_id, node))
         try:
@@ -79,8 +80,9 @@ class Customizing:
         """Check, back up what is there, and save.
 
         Raises CustomizingError when the text is wrong, or when what is stored is no longer `based_on`, the text
-        that the editing began with.
+        that the editing began with; NotFoundError for a node that the client does not have.
         """
+        self._require(client_id, node)
         problems = self.problems(client_id, node, text)
         if problems:
             raise CustomizingError(node, problems)
@@ -101,9 +103,11 @@ class Customizing:
         try:
             return self.text(client_id, node)
         except (CustomizingError, DatabaseError):
-            if node not in {DATABUS_NODE, CLIENTS_NODE}:
-                self._file(client_id, node)
             return None
+
+    def _require(self, client_id: str, node: str) -> None:
+        if node not in {each.name for each in self.nodes(client_id)}:
+            raise NotFoundError(f"Client {client_id!r} has no configuration document {node!r}.")
 
     def backups(self, client_id: str, node: str) -> list[CustomizingBackup]:
         """A node's backups, newest first."""
@@ -114,7 +118,7 @@ class Customizing:
         return self._database.backup_text(client_id, backup_id)
 
     def backup_all(self) -> list[str]:
-        """Back up each node of each client whose text differs from its newest backup; answers what could not be read."""
+        """Back up every node whose text differs from its newest backup; answers what could not be read."""
         failures: list[str] = []
         for client_id in self._database.client_ids():
             newest: dict[str, CustomizingBackup] = {}
@@ -131,7 +135,7 @@ class Customizing:
         return failures
 
     def client(self, client_id: str) -> tuple[Client, list[Problem]]:
-        """A client's configuration, and what had to be left out of it. Raises DatabaseError when nothing can be read."""
+        """A client's configuration, and what had to be left out of it. Raises DatabaseError if it cannot be read."""
         text = self._database.configuration(client_id)
         problems = problems_in(DATABUS_NODE, text)
         if not problems:
@@ -143,10 +147,7 @@ class Customizing:
         return _usable_part(document), problems
 
     def _file(self, client_id: str, node: str) -> ExternalConfigFile:
-        for file in self._external:
-            if file.client_id == client_id and file.file_id == node:
-                return file
-        raise NotFoundError(f"Client {client_id!r} has no configuration document {node!r}.")
+        return next(file for file in self._external if file.client_id == client_id and file.file_id == node)
 
     def _path(self, file: ExternalConfigFile) -> Path:
         return self._folder / Path(file.path).expanduser()

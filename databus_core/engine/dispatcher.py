@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.control import ControlListener
-from databus_core.engine.driver import BusTicket
 from databus_core.engine.events import Events
 from databus_core.engine.export import Progress, export_client
 from databus_core.engine.factories import Factories

@@ -21,7 +21,10 @@ _logger = logging.getLogger("databus.observers")
 
 
 class Events:
-    """The observers of a dispatcher. `log_appended`, `changed` and `failed` may come from any thread, the rest from the loop."""
+    """The observers of a dispatcher.
+
+    `log_appended`, `changed` and `failed` may be called in any thread, the rest on the loop.
+    """
 
     def __init__(self, *observers: DispatcherObserver) -> None:
         self.observers: list[DispatcherObserver] = list(observers)

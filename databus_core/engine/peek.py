@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.crew import Crew
-from databus_core.engine.driver import BusTicket
-from databus_core.errors import PeekNotOffered
+from databus_core.errors import PeekNotOffered, PluginError
 from databus_core.model.log import Log
 from databus_core.model.passenger import Passenger
 from databus_core.plugins.database import Database
@@ -45,7 +45,7 @@ def peek(bus_ticket: BusTicket, database: Database, factory: Factory) -> list[Pu
     """Ask each puller of one client passenger; an error of one harms no other."""
     route = bus_ticket.client_passenger
     log = Log(bus_ticket.client_id, route.name)
-    with Crew(bus_ticket.client_id, route, bus_ticket.folder, factory, log) as crew:
+    with Crew(bus_ticket, factory, log) as crew:
         return [_peek_one(crew, reference.step_name, bus_ticket, database) for reference in route.pullers]
 
 
@@ -64,8 +64,8 @@ def _peek_one(crew: Crew, name: str, bus_ticket: BusTicket, database: Database) 
             shown.items.append(PeekedPassenger(passenger, known))
     except PeekNotOffered as error:
         shown.offered, shown.error = False, str(error)
-    except Exception as error:  # a plug-in may raise anything
-        shown.error = crew.explain(error)
+    except PluginError as error:
+        shown.error = str(error)
     return shown
 
 

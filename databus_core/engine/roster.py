@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from databus_core.engine.driver import BusTicket
+from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.storage import Storage
 from databus_core.engine.timetable import Route, Timetable
 from databus_core.errors import DatabusError, NotFoundError

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -33,8 +33,6 @@ def on_stop_signals(stop: Callable[[], None]) -> Generator[None]:
         yield
     finally:
         for number, previous in before.items():
-            try:
+            with suppress(NotImplementedError):  # Windows
                 loop.remove_signal_handler(number)
-            except NotImplementedError:  # Windows
-                pass
             signal.signal(number, previous)

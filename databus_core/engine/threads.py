@@ -32,7 +32,7 @@ async def in_daemon_thread(function: Callable[[], T], name: str) -> T:
         error: BaseException | None = None
         try:
             result = function()
-        except BaseException as raised:  # handed to whoever waits
+        except BaseException as raised:  # noqa: BLE001 - handed to whoever waits
             # A StopIteration cannot travel through a future.
             error = RuntimeError(repr(raised)) if isinstance(raised, StopIteration) else raised
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from databus_core.engine.driver import BusTicket, Driver, Tally
+from databus_core.engine.bus import Tally
+from databus_core.engine.bus_ticket import BusTicket
+from databus_core.engine.driver import Driver
 from databus_core.engine.storage import Storage
 from databus_core.errors import DatabaseError, DatabusError
 from databus_core.model.clock import now
@@ -22,7 +25,7 @@ FLUSH_ENTRIES = 200
 
 @dataclass(slots=True)
 class LogWriter:
-    """Writes a log to the database in bunches: a line waits for at most FLUSH_SECONDS after the previous bunch.
+    """Writes a log to the database in bunches; no line waits for longer than FLUSH_SECONDS.
 
     When the database fails, the plug-in that wrote the line is not to blame: the failure is kept for the trip's end.
     """
@@ -31,16 +34,30 @@ class LogWriter:
     failure: DatabaseError | None = None
     _waiting: list[LogEntry] = field(default_factory=list[LogEntry])
     _flushed_at: float = 0.0
+    _timer: threading.Timer | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, log: Log, entry: LogEntry) -> None:
         """Take one entry; see LogSink."""
-        self._waiting.append(entry)
-        urgent = entry.type is MessageType.ERROR or len(self._waiting) >= FLUSH_ENTRIES
-        if urgent or time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
-            self.flush(log)
+        with self._lock:
+            self._waiting.append(entry)
+            urgent = entry.type is MessageType.ERROR or len(self._waiting) >= FLUSH_ENTRIES
+            if urgent or time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
+                self._flush(log)
+            elif self._timer is None:
+                self._timer = threading.Timer(FLUSH_SECONDS, self.flush, (log,))
+                self._timer.daemon = True
+                self._timer.start()
 
     def flush(self, log: Log) -> None:
         """Hand everything that waits to the database."""
+        with self._lock:
+            self._flush(log)
+
+    def _flush(self, log: Log) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         waiting, self._waiting = self._waiting, []
         if waiting and self.failure is None:
             try:
@@ -76,7 +93,7 @@ def conduct(
         storage.clean(bus_ticket.client_id, bus_ticket.client)
     except DatabusError as error:
         own_log.error(f"The trip ended early: {error}")
-    except Exception:  # one trip must not end the dispatcher
+    except Exception:  # noqa: BLE001 - one trip must not end the dispatcher
         own_log.error(f"The trip crashed\n{traceback.format_exc().rstrip()}")
     own_log.info(
         f"Trip ends: {tally.seated} seated, {tally.processed} processed, {tally.pushed} pushed, {tally.failed} failed"

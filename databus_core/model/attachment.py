@@ -131,7 +131,7 @@ class Attachment:
 
 
 def clean_name(name: str) -> str:
-    """The name reduced to `[A-Za-z0-9_.]`, without folders, never empty, hidden, reserved or too long for a file system."""
+    """The name reduced to `[A-Za-z0-9_.]`: without folders, never empty, hidden, reserved or too long for a file."""
     cleaned = re.sub(r"[^A-Za-z0-9_.]+", "_", PurePosixPath(name.replace("\\", "/")).name)
     # What is written in another script has nothing left before its extension, and must still be known by that.
     cleaned = re.sub(r"^_+\.+(?=[A-Za-z0-9])", "attachment.", cleaned).strip("_.") or "attachment"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -32,32 +33,35 @@ class CustomizingBackup:
 
 def problems_in(node: str, text: str) -> list[Problem]:
     """What is wrong with a node's text: its JSON, and for Databus's own nodes what it says. Empty when nothing is."""
+    text = text.removeprefix("\ufeff")
+    model = _MODELS.get(node)
     try:
-        document: object = json.loads(text.removeprefix("\ufeff"))
+        document: object = json.loads(text)
+        return [] if model is None else _problems_as(model, document, text)
     except json.JSONDecodeError as error:
         return [Problem((), error.msg, error.lineno, error.colno)]
     except RecursionError:
         return [Problem((), "nested too deeply")]
-    model = _MODELS.get(node)
-    if model is None:
-        return []
+    except ValueError:  # Python's limit against numbers that take minutes to read
+        return [Problem((), f"a number has more than {sys.get_int_max_str_digits()} digits")]
+
+
+def _problems_as(model: type[BaseModel], document: object, text: str) -> list[Problem]:
     try:
         model.model_validate(document)
     except ValidationError as error:
-        return [_with_line(problem, text) for problem in problems_of(error, model)]
+        places = cast("dict[str, _Entry]", calculate(text))
+        return [_with_line(problem, places) for problem in problems_of(error, model)]
     return []
 
 
-def _with_line(problem: Problem, text: str) -> Problem:
+def _with_line(problem: Problem, places: dict[str, _Entry]) -> Problem:
     """The problem with the line of the value it is about, or of the nearest value around it."""
-    places = cast("dict[str, _Entry]", calculate(text))
     path = problem.path
-    while True:
-        pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
-        entry = places.get(pointer)
-        if entry is not None:
-            return Problem(problem.path, problem.message, entry.value_start.line + 1, entry.value_start.column + 1)
+    # json_source_map escapes nothing in its pointers.
+    while (entry := places.get("".join(f"/{part}" for part in path))) is None:
         path = path[:-1]
+    return Problem(problem.path, problem.message, entry.value_start.line + 1, entry.value_start.column + 1)
 
 
 class _Location:

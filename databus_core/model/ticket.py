@@ -54,7 +54,7 @@ def _factory(kind: str) -> Any:
 
 
 class DispatcherTicket(BaseModel):
-    """The options of a dispatcher. Raises TicketError when one is wrong, naming file, option, value and what is allowed."""
+    """The options of a dispatcher. Raises TicketError, naming file, option, value and what is allowed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
@@ -161,9 +161,11 @@ class DispatcherTicket(BaseModel):
             raise TicketError(_in_words(str(file), error)) from error
         except TicketError as error:
             raise TicketError(str(error).replace("Ticket: ", f"{file}: ")) from error
-        ticket._file = file
-        ticket._folder = file.parent
+        ticket._place(file)  # noqa: SLF001 - its own
         return ticket
+
+    def _place(self, file: Path) -> None:
+        self._file, self._folder = file, file.parent
 
     @classmethod
     def problems(cls, document: dict[str, Any]) -> list[Problem]:

@@ -26,7 +26,7 @@ class DatabaseContext:
     """The ticket's folder: relative paths start here."""
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
     report: Callable[[str], None] = print
-    """Told, in words and from any thread, of what a person must know and no caller waits for: a damaged file, a disk nearly full."""
+    """Told, in words and from any thread, what a person must know and no caller waits for: a damaged file, say."""
 
 
 class Database(ABC):
@@ -112,7 +112,8 @@ class Database(ABC):
         """Add those entries whose (source system, external id) the client never had; the others change nothing.
 
         Answers for each entry, in order, whether it was seated now. A purged passenger still counts as had. Twice
-        the same passenger among `entries` is seated once. Costs the same however long the queue is. Afterwards
+        the same passenger among `entries` is seated once. Raises AttachmentError, and seats none, when the content of
+        an attachment cannot be read. Costs the same however long the queue is. Afterwards
         the entries' attachments read from the database.
         """
 
@@ -125,7 +126,8 @@ class Database(ABC):
         """Store the present state of seated entries: each one wholly or not at all.
 
         Changed attachments are stored with it; nothing that a crash would need is deleted. Afterwards the entries'
-        attachments read from the database. Raises NotFoundError for an entry that is not seated.
+        attachments read from the database. Raises NotFoundError for an entry that is not seated, AttachmentError when
+        the content of a changed attachment cannot be read.
         """
 
     @abstractmethod
@@ -153,7 +155,7 @@ class Database(ABC):
 
     @abstractmethod
     def completed_ids(self, client_id: str, client_passenger: str | None, before: datetime | None) -> list[str]:
-        """Ids of complete entries, all or those completed before a time (old entries that do not say: pulled before)."""
+        """Ids of complete entries, all or those completed (old ones that do not say: pulled) before a time."""
 
     # Logs and trips ---------------------------------------------------------------------------------------------
 
@@ -171,7 +173,7 @@ class Database(ABC):
 
     @abstractmethod
     def log_entries(self, client_id: str, log_id: str, offset: int = 0, limit: int | None = None) -> Rows[LogEntry]:
-        """One page of a log's entries in the order they were written, all of them without limit. Raises NotFoundError."""
+        """One page of a log's entries as they were written, or all of them. Raises NotFoundError."""
 
     @abstractmethod
     def remove_logs(self, client_id: str, before: datetime) -> int:

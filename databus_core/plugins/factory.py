@@ -73,7 +73,7 @@ class Factory:
             raise FactoryError(
                 kind.__name__, module, f"it needs the module {error.name!r}, which is missing"
             ) from error
-        except Exception as error:  # a plug-in's module may raise anything while it is imported
+        except Exception as error:
             raise FactoryError(kind.__name__, module, f"{type(error).__name__} on import: {error}") from error
 
     def create(self, kind: type[T], module: str, *args: Any, **kwargs: Any) -> T:
@@ -83,7 +83,7 @@ class Factory:
             return cls(*args, **kwargs)
         except (ValueError, DatabusError) as error:
             raise FactoryError(kind.__name__, module, str(error)) from error
-        except Exception as error:  # a plug-in's constructor may raise anything
+        except Exception as error:
             raise FactoryError(kind.__name__, module, f"{type(error).__name__} on creation: {error}") from error
 
     def available(self, kind: type[object]) -> list[str]:

@@ -8,8 +8,10 @@ from PySide6.QtGui import QFont, QSyntaxHighlighter, QTextCharFormat, QTextDocum
 
 from databus_gui.theme import Meaning, colour
 
+MOST_COLOURED = 20_000
+"""Lines of a text; one with more stays plain, as colouring it would hold up the window."""
 LONGEST_COLOURED = 20_000
-"""Lines; longer texts stay plain, as colouring them would hold up the window."""
+"""Characters of a line, likewise."""
 
 _TOKEN = re.compile(
     r"""(?P<key>"(?:[^"\\]|\\.)*"(?=\s*:))|(?P<text>"(?:[^"\\]|\\.)*"?)"""
@@ -43,7 +45,7 @@ class JsonHighlighter(QSyntaxHighlighter):
         self.rehighlight()
 
     def highlightBlock(self, text: str) -> None:
-        if self.document().blockCount() > LONGEST_COLOURED:
+        if self.document().blockCount() > MOST_COLOURED or len(text) > LONGEST_COLOURED:
             return
         for match in _TOKEN.finditer(text):
             self.setFormat(match.start(), match.end() - match.start(), self._formats[str(match.lastgroup)])

@@ -14,7 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from databus_core.errors import ClosedError, DatabaseError, DatabaseHeldError, FactoryError, NotFoundError
+from databus_core.errors import (
+    AttachmentError,
+    ClosedError,
+    DatabaseError,
+    DatabaseHeldError,
+    FactoryError,
+    NotFoundError,
+)
 from databus_core.model.attachment import Attachment, AttachmentFormat
 from databus_core.model.client import ROOT
 from databus_core.model.clock import now
@@ -411,7 +418,7 @@ def test_threads_with_overlapping_batches_in_opposite_order_do_not_block_each_ot
 
 def test_an_entry_that_cannot_be_read_completely_is_seated_nowhere(database: Database, tmp_path: Path) -> None:
     missing = Attachment.from_file(tmp_path / "missing.pdf")
-    with pytest.raises(DatabaseError, match=r"missing\.pdf"):
+    with pytest.raises(AttachmentError, match=r"missing\.pdf"):
         database.seat(ROOT, [entry("1"), entry("2", attachments=[missing])])
     assert database.known(ROOT, "shop", "2") is None
     assert database.seat(ROOT, [entry("2")]) == [True]
@@ -491,7 +498,7 @@ def test_a_failed_update_leaves_the_entry_as_it_was(database: Database, tmp_path
     changed.notification.finish()
     changed.attachments[0].set_text("new")
     changed.attachments.append(Attachment.from_file(tmp_path / "missing.pdf"))
-    with pytest.raises(DatabaseError):
+    with pytest.raises(AttachmentError):
         database.update(ROOT, [changed])
     assert state(database.entry(ROOT, made.internal_id)) == before
     assert database.queue_rows(Query(client_id=ROOT)).rows[0].puller_notified is False

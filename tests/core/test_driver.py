@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from databus_core import Dispatcher, LeaveOut, Log, NotYet, Passenger, QueueStatus
+from databus_core import Attachment, Dispatcher, DispatcherTicket, LeaveOut, Log, NotYet, Passenger, QueueStatus
 from databus_core.model.query import Query
 from databus_core.model.queue_entry import QueueEntry, Step
 from databus_core.plugins.observer import Change
@@ -239,7 +239,10 @@ async def test_async_plugins_work(tmp_path: Path):
         "        assert passenger.properties['loop'] == id(asyncio.get_running_loop())\n"
         "        got.append(passenger.external_id)\n"
     )
-    parts = {role: [f"async_parts:{name}"] for role, name in zip(("pullers", "processors", "pushers"), ("Source", "Work", "Target"), strict=True)}
+    parts = {
+        role: [f"async_parts:{name}"]
+        for role, name in zip(("pullers", "processors", "pushers"), ("Source", "Work", "Target"), strict=True)
+    }
     dispatcher = Dispatcher(ticket_with(tmp_path, demo=[{"name": "orders", **parts}]))
     await dispatcher.start(paused=True)
     log = await dispatcher.drive("demo", "orders")
@@ -259,8 +262,6 @@ async def test_the_log_is_stored_when_the_driver_crashes(tmp_path: Path):
     file = ticket_with(tmp_path, demo=[Stage().client_passenger()]).file
     assert file is not None
     file.write_text(json.dumps(json.loads(file.read_text()) | {"driver_module": "bad_driver"}))
-    from databus_core import DispatcherTicket
-
     dispatcher = Dispatcher(DispatcherTicket.load(file))
     await dispatcher.start(paused=True)
     log = await dispatcher.drive("demo", "orders")
@@ -268,3 +269,36 @@ async def test_the_log_is_stored_when_the_driver_crashes(tmp_path: Path):
     await dispatcher.shut_down()
     assert "no fuel" in "\n".join(entry.message for entry in stored)
     assert [entry.message for entry in stored] == [entry.message for entry in log.entries]
+
+
+async def test_who_is_left_out_by_the_first_processor_does_not_see_the_second(trips: Trips, stage: Stage):
+    stage.on_process = lambda role, p: LeaveOut("no order in it") if role == "first" else None
+    await trips.drive()
+    assert {role for role, _ in stage.processed} == {"first"}
+    assert stage.pushed == []
+
+
+async def test_an_attachment_that_vanished_keeps_only_its_own_passenger_off_the_bus(
+    trips: Trips, stage: Stage, tmp_path: Path
+):
+    gone = Attachment.from_file(tmp_path / "gone.pdf")
+    stage.attach = lambda external_id: [gone] if external_id == "2" else []
+    log = await trips.drive()
+    assert "gone.pdf" in messages(log)
+    assert set(await trips.entries()) == {"1", "3"}
+    assert stage.told == ["1", "3"]
+    assert stage.waiting == ["2"]
+
+
+async def test_a_processor_that_attaches_what_cannot_be_read_fails_alone(trips: Trips, stage: Stage, tmp_path: Path):
+    def attach(role: str, passenger: Passenger) -> None:
+        if (role, passenger.external_id) == ("first", "2"):
+            passenger.attach(Attachment.from_file(tmp_path / "gone.pdf"))
+
+    stage.on_process = attach
+    await trips.drive()
+    assert "gone.pdf" in (await trips.step("2", "first")).error
+    assert {number for _, number in stage.pushed} == {"1", "3"}
+    stage.on_process = lambda *_: None
+    await trips.drive()
+    assert stage.texts["2"] == "content of 2+first+second"

@@ -30,6 +30,8 @@ class Stage:
     pushed: list[tuple[str, str]] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     """Content of the attachment that arrived, by external id."""
+    attach: Callable[[str], list[Attachment]] = lambda external_id: []
+    """Further attachments, by external id."""
     on_pull: Callable[[str], object] = nothing
     on_notify: Callable[[str], object] = nothing
     on_process: Callable[[str, Passenger], Any] = nothing
@@ -70,7 +72,9 @@ class StagePuller(Puller):
         for external_id in list(stage.waiting):
             stage.on_pull(external_id)
             text = Attachment.text("order.txt", f"content of {external_id}")
-            yield Passenger(external_id=external_id, source_system="shop", attachments=[text])
+            yield Passenger(
+                external_id=external_id, source_system="shop", attachments=[text, *stage.attach(external_id)]
+            )
 
     def notify_passengers_seated(self, passengers: Sequence[Passenger]) -> None:
         stage = STAGES[self.arguments.stage]

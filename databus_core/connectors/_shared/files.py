@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from databus_core.files import make_folder, sync_folder
 from databus_core.files import replace as replace_file
-from databus_core.files import sync_folder
 
 
 def move_into(source: Path, folder: Path) -> Path | None:
@@ -34,8 +34,8 @@ def move_into(source: Path, folder: Path) -> Path | None:
             if source.exists():
                 raise
             return None
-        _sync(folder)
-        _sync(source.parent)
+        sync_folder(folder)
+        sync_folder(source.parent)
         return target
     raise AssertionError("unreachable: the candidates never end")
 
@@ -68,7 +68,7 @@ def _move_to(source: Path, target: Path) -> None:
         if error.errno != errno.EXDEV:
             raise
         _copy_to(source, target)
-        _sync(target.parent)
+        sync_folder(target.parent)
         source.unlink()
 
 
@@ -122,7 +122,7 @@ def write_whole(stream: BinaryIO, target: Path, *, replace: bool) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    _sync(target.parent)
+    sync_folder(target.parent)
 
 
 def _write(stream: BinaryIO, path: Path) -> None:
@@ -138,20 +138,3 @@ def part_of(target: Path) -> Path:
     One per target: a retry reuses it.
     """
     return target.with_name(f".{target.name[:200]}.part")
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder, with those above it, so that it survives a crash."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in reversed(missing):
-        _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    """Make names in the folder durable, where the folder can: some network shares cannot."""
-    try:
-        sync_folder(folder)
-    except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
-            raise

@@ -15,11 +15,11 @@ from pydantic import ValidationError
 from databus_core.database.json_files.client_folder import ClientFolder
 from databus_core.database.json_files.clients import Clients
 from databus_core.database.json_files.disk_watch import DiskWatch
-from databus_core.database.json_files.durable import make_folder
 from databus_core.database.json_files.folder_lock import FolderLock
 from databus_core.database.json_files.gate import Gate
 from databus_core.database.json_files.layout import JsonFilesArguments
-from databus_core.errors import AttachmentError, ClosedError, DatabaseError
+from databus_core.errors import ClosedError, DatabaseError
+from databus_core.files import make_folder
 from databus_core.model.customizing import CustomizingBackup
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry
@@ -99,8 +99,6 @@ class JsonFiles(Database):
             if error.errno in _FULL:
                 raise DatabaseError(f"The disk of {self} is full; nothing was stored.") from error
             raise DatabaseError(f"{error.filename or self}: {error.strerror or error}.") from error
-        except AttachmentError as error:
-            raise DatabaseError(f"A passenger cannot be stored. {error}") from error
         except UnicodeEncodeError as error:
             raise DatabaseError(f"{error.object!r:.80} is no text that can be stored: {error.reason}.") from error
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 from uuid import UUID
 
-from databus_core.database.json_files.durable import make_folder, sync_folder, write_atomically
+from databus_core.database.json_files.durable import write_atomically
 from databus_core.errors import DamagedError, NotFoundError
+from databus_core.files import make_folder, sync_folder
 from databus_core.model.customizing import CustomizingBackup
 from databus_core.model.identity import new_id
 

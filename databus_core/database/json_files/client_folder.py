@@ -12,11 +12,12 @@ from typing import Any
 import orjson
 
 from databus_core.database.json_files.backup_folder import BackupFolder
-from databus_core.database.json_files.durable import Flusher, replace, write_atomically
+from databus_core.database.json_files.durable import Flusher, write_atomically
 from databus_core.database.json_files.layout import TEMPORARY, ClientLayout
 from databus_core.database.json_files.log_folder import LogFolder
 from databus_core.database.json_files.queue_folder import QueueFolder
 from databus_core.errors import DamagedError
+from databus_core.files import replace
 from databus_core.model.clock import format_time, now, parse_time
 from databus_core.model.log import MessageType
 from databus_core.model.trip import TripRecord

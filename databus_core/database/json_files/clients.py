@@ -8,16 +8,10 @@ import threading
 from collections.abc import Callable
 
 from databus_core.database.json_files.client_folder import EMPTY_CONFIGURATION, ClientFolder, file_time
-from databus_core.database.json_files.durable import (
-    Flusher,
-    make_folder,
-    replace,
-    sync_folder,
-    temporary_name,
-    write_atomically,
-)
+from databus_core.database.json_files.durable import Flusher, temporary_name, write_atomically
 from databus_core.database.json_files.layout import TEMPORARY, JsonFilesArguments, is_ignored
 from databus_core.errors import DatabaseError, NotFoundError
+from databus_core.files import make_folder, replace, sync_folder
 from databus_core.model.client import ROOT
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}(?<!\.)")

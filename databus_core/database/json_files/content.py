@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from databus_core.database.json_files.durable import CHUNK
-from databus_core.errors import DatabaseError
+from databus_core.errors import AttachmentError
+from databus_core.files import CHUNK
 from databus_core.model.attachment import Attachment, BytesContent, clean_name
 
 
@@ -33,7 +33,7 @@ class StoredContent:
 
 
 def chunks(attachment: Attachment) -> Iterator[bytes]:
-    """The attachment's bytes, little by little. Raises AttachmentError; DatabaseError when it breaks off."""
+    """The attachment's bytes, little by little. Raises AttachmentError."""
     if isinstance(attachment.content, BytesContent):
         yield attachment.content.data
         return
@@ -42,7 +42,7 @@ def chunks(attachment: Attachment) -> Iterator[bytes]:
             try:
                 chunk = stream.read(CHUNK)
             except OSError as error:
-                raise DatabaseError(f"Attachment {attachment.name!r} cannot be read: {error}") from error
+                raise AttachmentError(f"Attachment {attachment.name!r} cannot be read: {error}") from error
             if not chunk:
                 return
             yield chunk

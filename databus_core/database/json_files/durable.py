@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import itertools
 import os
-import sys
-import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from databus_core.database.json_files.layout import TEMPORARY
+from databus_core.files import BINARY, replace, sync_descriptor, sync_file, sync_folder, write_all, write_new
 
-CHUNK = 1 << 20
-"""Bytes that are in memory at once while a large content is copied."""
-
-_BINARY = getattr(os, "O_BINARY", 0)
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
-_WINDOWS = sys.platform == "win32"
 _AT_ONCE = 8
 _numbers = itertools.count(1)
 
@@ -26,70 +18,6 @@ _numbers = itertools.count(1)
 def temporary_name() -> str:
     """A file name that nobody else uses and that the next open deletes if a crash leaves it."""
     return f"{TEMPORARY}{os.getpid()}-{next(_numbers)}"
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write every byte."""
-    written = os.write(descriptor, data)
-    while written < len(data):
-        written += os.write(descriptor, data[written:])
-
-
-def write_new(path: Path, chunks: Iterable[bytes]) -> None:
-    """Write a file that must not exist yet; it is durable only after a flush."""
-    descriptor = os.open(path, _NEW_FILE, 0o666)
-    try:
-        for chunk in chunks:
-            write_all(descriptor, chunk)
-    finally:
-        os.close(descriptor)
-
-
-def sync_descriptor(descriptor: int) -> None:
-    """Make what was written to an open file durable."""
-    if sys.platform == "darwin":
-        import fcntl
-
-        try:
-            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)  # fsync alone leaves the data in the drive's own cache there
-            return
-        except OSError:
-            pass  # not every file system knows it
-    os.fsync(descriptor)
-
-
-def sync_file(path: Path) -> None:
-    """Make a file's content durable."""
-    descriptor = os.open(path, os.O_RDWR | _BINARY)
-    try:
-        sync_descriptor(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable; Windows does that by itself and cannot be asked."""
-    if _WINDOWS:
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        sync_descriptor(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems sync names by themselves
-            raise
-    finally:
-        os.close(descriptor)
-
-
-def replace(source: Path, target: Path) -> None:
-    """Rename atomically; a file that is there already is replaced."""
-    for pause in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if _WINDOWS else ():
-        try:
-            source.replace(target)
-            return
-        except PermissionError:  # a virus scanner or an indexer has it open for a moment
-            time.sleep(pause)
-    source.replace(target)
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
@@ -110,7 +38,7 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
 def append_line(path: Path, data: bytes) -> None:
     """Append lines durably; a torn line that a crash left at the end stays a line of its own."""
     is_new = not path.exists()
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _BINARY, 0o666)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | BINARY, 0o666)
     try:
         size = os.lseek(descriptor, 0, os.SEEK_END)
         if size:
@@ -127,14 +55,6 @@ def append_line(path: Path, data: bytes) -> None:
         os.close(descriptor)
     if is_new:
         sync_folder(path.parent)
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder, and those above it, durably; fine when it is there."""
-    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    path.mkdir(parents=True, exist_ok=True)
-    for folder in reversed(missing):
-        sync_folder(folder.parent)
 
 
 class Flusher:

@@ -11,16 +11,10 @@ from pathlib import Path
 
 from databus_core.database.json_files import codec
 from databus_core.database.json_files.content import StoredContent, chunks, file_name
-from databus_core.database.json_files.durable import (
-    Flusher,
-    make_folder,
-    replace,
-    sync_folder,
-    temporary_name,
-    write_new,
-)
+from databus_core.database.json_files.durable import Flusher, temporary_name
 from databus_core.database.json_files.layout import WORKSHOP, ClientLayout
 from databus_core.errors import DamagedError, NotFoundError
+from databus_core.files import make_folder, replace, sync_folder, write_new
 from databus_core.model.queue_entry import QueueEntry
 
 

@@ -11,10 +11,10 @@ from datetime import datetime
 from pathlib import Path
 
 from databus_core.database.json_files import log_lines
-from databus_core.database.json_files.durable import make_folder, sync_descriptor, sync_folder, write_all
 from databus_core.database.json_files.layout import ClientLayout
 from databus_core.database.json_files.log_file import LogFile
 from databus_core.errors import DatabaseError, NotFoundError
+from databus_core.files import make_folder, sync_descriptor, sync_folder, write_all
 from databus_core.model.clock import format_local, parse_time
 from databus_core.model.log import Log, LogEntry
 from databus_core.model.query import LogQuery, LogRow, Rows

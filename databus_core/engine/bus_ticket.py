@@ -1,0 +1,29 @@
+"""The bus ticket: what the dispatcher tells a driver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from databus_core.errors import NotFoundError
+from databus_core.model.client import Client, ClientPassenger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusTicket:
+    """One trip of one client passenger."""
+
+    client_id: str
+    client: Client
+    client_passenger: ClientPassenger
+    folder: Path
+    """The dispatcher ticket's folder."""
+
+    @classmethod
+    def issue(cls, client_id: str, client: Client, client_passenger: str, folder: Path) -> BusTicket:
+        """A ticket for one trip by the client's configuration. Raises NotFoundError."""
+        passenger = client.passenger(client_passenger)
+        if passenger is None:
+            known = ", ".join(passenger.name for passenger in client.passengers) or "none"
+            raise NotFoundError(f"Client {client_id!r} has no client passenger {client_passenger!r}; it has: {known}.")
+        return cls(client_id=client_id, client=client, client_passenger=passenger, folder=folder)

@@ -1,0 +1,120 @@
+"""What is wrong with a customizing document is told with its place."""
+
+import json
+import sys
+
+import pytest
+
+from databus_core.model.customizing import CLIENTS_NODE, DATABUS_NODE, problems_in
+from databus_core.model.problem import Problem
+
+PRICES = "prices"
+"""A node of the user's own: any JSON will do."""
+
+
+def only_problem(node: str, text: str) -> Problem:
+    (problem,) = problems_in(node, text)
+    return problem
+
+
+def place(problem: Problem) -> tuple[int | None, int | None]:
+    return problem.line, problem.column
+
+
+@pytest.mark.parametrize("node", [DATABUS_NODE, CLIENTS_NODE, PRICES])
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [("", 1, 1), ('{\n  "a": 1,\n  b: 2\n}', 3, 3), ('{"a": [1, 2}', 1, 12), ('{"a": 1}\n{}', 2, 1)],
+)
+def test_a_syntax_error_is_told_with_its_place(node: str, text: str, line: int, column: int) -> None:
+    problem = only_problem(node, text)
+    assert problem.path == ()
+    assert problem.message
+    assert place(problem) == (line, column)
+
+
+@pytest.mark.parametrize("text", ["{}", "[1, 2]", '"text"', "12"])
+def test_a_node_of_the_users_own_may_hold_any_json(text: str) -> None:
+    assert problems_in(PRICES, text) == []
+
+
+def test_a_right_document_has_no_problems() -> None:
+    client = {"passengers": [{"name": "orders", "pullers": ["a", {"module": "b"}], "note": "mine"}], "comment": "kept"}
+    assert problems_in(DATABUS_NODE, json.dumps(client)) == []
+    assert problems_in(CLIENTS_NODE, '{"clients": [{"id": "demo"}, {"id": "root"}]}') == []
+
+
+def test_every_wrong_value_is_told_with_its_line() -> None:
+    text = """{
+  "log_life_span": -1,
+  "passengers": [
+    {"name": "orders", "sync_frequency": 5},
+    {"name": "mails",
+     "sync_frequency": "often"}
+  ]
+}"""
+    first, second = problems_in(DATABUS_NODE, text)
+    assert first.path == ("log_life_span",)
+    assert "-1" in first.message
+    assert place(first) == (2, 20)
+    assert second.path == ("passengers", 1, "sync_frequency")
+    assert "'often'" in second.message
+    assert place(second) == (6, 24)
+    assert str(second).startswith("line 6, passengers[1].sync_frequency: ")
+
+
+def test_what_is_missing_is_told_at_the_value_that_lacks_it() -> None:
+    problem = only_problem(DATABUS_NODE, '{"passengers": [\n  {"name": "a"},\n  {"pullers": []}\n]}')
+    assert problem == Problem(("passengers", 1, "name"), "is missing", 3, 3)
+
+
+def test_a_document_of_the_wrong_kind_is_told_at_its_start() -> None:
+    assert place(only_problem(DATABUS_NODE, "\n  []")) == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("node", "text", "twice"),
+    [
+        (DATABUS_NODE, '{"passengers": [{"name": "orders"}, {"name": "orders"}]}', "passenger 'orders'"),
+        (DATABUS_NODE, '{"users": [{"username": "eve"}, {"username": "eve"}]}', "user 'eve'"),
+        (DATABUS_NODE, '{"passengers": [{"name": "a", "pullers": ["m"], "pushers": ["m"]}]}', "plug-in 'm'"),
+        (CLIENTS_NODE, '{"clients": [{"id": "Demo"}, {"id": "demo"}]}', "client 'demo'"),
+    ],
+)
+def test_a_name_given_twice_is_refused(node: str, text: str, twice: str) -> None:
+    assert f"{twice} is listed twice" in only_problem(node, text).message
+
+
+def test_of_a_key_given_twice_the_last_one_counts() -> None:
+    assert problems_in(DATABUS_NODE, '{"log_life_span": "x",\n"log_life_span": 1}') == []
+    assert place(only_problem(DATABUS_NODE, '{"log_life_span": 1,\n"log_life_span": "x"}')) == (2, 18)
+
+
+@pytest.mark.parametrize("key", ["a/b", "a~b", "~1", "/", '\\"', "\\u0041", "", "ß"])
+def test_unusual_keys_do_not_move_the_lines_of_others(key: str) -> None:
+    text = f'{{"{key}": {{"{key}": [{{"{key}": 1}}]}},\n"log_life_span": "x",\n"{key}{key}": 2}}'
+    assert place(only_problem(DATABUS_NODE, text)) == (2, 18)
+
+
+@pytest.mark.parametrize("node", [DATABUS_NODE, CLIENTS_NODE, PRICES])
+def test_a_byte_order_mark_is_no_part_of_the_document(node: str) -> None:
+    for text in ("{}", "[]", '{"clients": 5}', "{\n  wrong"):
+        assert problems_in(node, "\ufeff" + text) == problems_in(node, text)
+
+
+@pytest.mark.parametrize("node", [DATABUS_NODE, CLIENTS_NODE, PRICES])
+def test_a_document_that_is_nested_too_deeply_is_refused(node: str) -> None:
+    depth = 200_000
+    assert only_problem(node, "[" * depth + "]" * depth).message == "nested too deeply"
+
+
+@pytest.mark.parametrize("depth", [100, 300, 450, 900])
+def test_a_wrong_value_that_is_nested_deeply_is_a_problem(depth: int) -> None:
+    problem = only_problem(DATABUS_NODE, '{"passengers": ' + "[" * depth + "]" * depth + "}")
+    assert problem.path in {("passengers", 0), ()}
+
+
+@pytest.mark.parametrize("node", [DATABUS_NODE, CLIENTS_NODE, PRICES])
+def test_a_number_that_python_refuses_to_read_is_a_problem(node: str) -> None:
+    digits = sys.get_int_max_str_digits() + 1
+    assert "digits" in only_problem(node, '{"a": ' + "1" * digits + "}").message

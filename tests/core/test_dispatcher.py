@@ -1,0 +1,427 @@
+"""The dispatcher's verbs, its states, and who hears of what."""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from databus_core import (
+    Change,
+    Client,
+    ClientPassenger,
+    DatabusError,
+    Dispatcher,
+    DispatcherObserver,
+    DispatcherState,
+    Log,
+)
+from databus_core.database.json_files import JsonFiles
+from databus_core.engine.control import command
+from databus_core.errors import CustomizingError, DatabaseHeldError, DispatcherError, NotFoundError
+from databus_core.model.query import Query
+from databus_core.model.ticket import DispatcherTicket
+from databus_core.plugins.database import DatabaseContext
+from tests.support.stage import Stage, hang_until, ticket_with
+
+
+class Ear(DispatcherObserver):
+    """Hears everything, and on which thread."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, Any]] = []
+        self.threads: set[threading.Thread] = set()
+
+    def _hear(self, what: str, detail: object) -> None:
+        self.heard.append((what, detail))
+        self.threads.add(threading.current_thread())
+
+    def state_changed(self, state: DispatcherState) -> None:
+        self._hear("state", state)
+
+    def trip_started(self, client: Client, client_passenger: ClientPassenger, log: Log) -> None:
+        self._hear("started", client_passenger.name)
+
+    def log_appended(self, log: Log, entries: Any) -> None:
+        self._hear("lines", [entry.message for entry in entries])
+
+    def trip_complete(self, client: Client, client_passenger: ClientPassenger, log: Log) -> None:
+        self._hear("complete", client_passenger.name)
+
+    def changed(self, change: Change, client_id: str) -> None:
+        self._hear("changed", (change, client_id))
+
+    def failed(self, message: str) -> None:
+        self._hear("failed", message)
+
+    def of(self, what: str) -> list[Any]:
+        return [detail for kind, detail in self.heard if kind == what]
+
+
+async def until(condition: Callable[[], object], seconds: float = 10) -> None:
+    """Wait until something is so; fail when it never is."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - the condition may be anything
+            await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+def ear() -> Ear:
+    return Ear()
+
+
+@pytest.fixture
+def stages() -> list[Stage]:
+    return [Stage(waiting=[f"{number}-1"]) for number in range(6)]
+
+
+@pytest.fixture
+def ticket(tmp_path: Path, stages: list[Stage]) -> DispatcherTicket:
+    routes = [stage.client_passenger(f"route{number}", sync_frequency=60) for number, stage in enumerate(stages)]
+    return ticket_with(tmp_path, root=[], demo=routes)
+
+
+@pytest.fixture
+async def dispatcher(ticket: DispatcherTicket, ear: Ear) -> AsyncIterator[Dispatcher]:
+    dispatcher = Dispatcher(ticket, ear)
+    yield dispatcher
+    await dispatcher.shut_down(leave=True)
+
+
+async def test_what_is_due_departs_and_everybody_hears_it_on_the_loop(dispatcher: Dispatcher, ear: Ear):
+    await dispatcher.start()
+    await until(lambda: len(ear.of("complete")) == 6)
+    assert ear.threads == {threading.current_thread()}
+    assert ear.of("state") == [DispatcherState.STARTING, DispatcherState.RUNNING]
+    assert sorted(ear.of("started")) == [f"route{number}" for number in range(6)]
+    assert (Change.QUEUE, "demo") in ear.of("changed")
+    assert (Change.LOGS, "demo") in ear.of("changed")
+    assert any("Seated 1 new" in line for lines in ear.of("lines") for line in lines)
+    for row in dispatcher.timetable():
+        assert row.last_trip is not None
+        assert row.next_due_at is not None
+        assert (row.next_due_at - row.last_trip.started_at).total_seconds() == pytest.approx(3600, abs=5)
+
+
+async def test_trips_run_side_by_side_but_no_more_than_the_drivers(
+    dispatcher: Dispatcher, stages: list[Stage], ear: Ear
+):
+    go = threading.Event()
+    for stage in stages:
+        stage.on_push = hang_until(go)
+    await dispatcher.start()
+    await until(lambda: len(dispatcher.running) == 4)
+    await asyncio.sleep(0.1)
+    assert len(dispatcher.running) == 4
+    go.set()
+    await until(lambda: len(ear.of("complete")) == 6)
+
+
+async def test_an_expedited_passenger_moves_within_100_ms_even_when_all_drivers_are_busy(
+    dispatcher: Dispatcher, stages: list[Stage], ear: Ear
+):
+    await dispatcher.start()
+    await until(lambda: len(ear.of("complete")) == 6)
+    moved: list[float] = []
+    stages[0].on_pull = lambda _: moved.append(time.monotonic())
+    waits: list[float] = []
+    for _ in range(5):
+        stages[0].waiting.append(f"x{len(waits)}")
+        asked = time.monotonic()
+        await dispatcher.expedite("demo", "route0")
+        await until(lambda: len(moved) > len(waits))
+        waits.append(moved[-1] - asked)
+        await until(lambda: not dispatcher.running)
+    assert min(waits) < 0.1
+
+
+async def test_an_expedite_during_the_trip_is_not_forgotten(dispatcher: Dispatcher, stages: list[Stage], ear: Ear):
+    await dispatcher.start()
+    await until(lambda: len(ear.of("complete")) == 6)
+    go = threading.Event()
+    stages[0].waiting.append("2")
+    stages[0].on_push = hang_until(go)
+    await dispatcher.expedite("demo", "route0")
+    await until(lambda: "2" in stages[0].told)
+    pulls = stages[0].pulls
+    for _ in range(3):
+        await dispatcher.expedite("demo", "route0")
+    await asyncio.sleep(0.05)
+    assert len(dispatcher.running) == 1, "it travels twice at once"
+    go.set()
+    await until(lambda: ear.of("complete").count("route0") == 3)
+    assert stages[0].pulls == pulls + 1
+
+
+async def test_paused_means_that_no_trip_runs(dispatcher: Dispatcher, stages: list[Stage], ear: Ear):
+    go = threading.Event()
+    stages[0].on_push = hang_until(go)
+    await dispatcher.start()
+    await until(lambda: len(ear.of("complete")) == 5)
+    pausing = asyncio.create_task(dispatcher.pause())
+    await until(lambda: dispatcher.state is DispatcherState.PAUSING)
+    with pytest.raises(DispatcherError, match="pausing"):
+        await dispatcher.expedite("demo", "route1")
+    assert not pausing.done()
+    go.set()
+    await pausing
+    assert dispatcher.state is DispatcherState.PAUSED
+    assert ear.of("complete").count("route0") == 1
+    await dispatcher.resume()
+    await dispatcher.expedite("demo", "route1")
+    await until(lambda: ear.of("complete").count("route1") == 2)
+
+
+async def test_shutting_down_finishes_the_running_trips(dispatcher: Dispatcher, stages: list[Stage], ear: Ear):
+    go = threading.Event()
+    stages[0].on_push = hang_until(go)
+    await dispatcher.start()
+    await until(lambda: len(ear.of("complete")) == 5)
+    stopping = asyncio.create_task(dispatcher.shut_down())
+    await asyncio.sleep(0.1)
+    assert dispatcher.state is DispatcherState.STOPPING
+    go.set()
+    await stopping
+    assert "route0" in ear.of("complete")
+    assert dispatcher.state is DispatcherState.STOPPED
+    with pytest.raises(DispatcherError, match="stopped"):
+        await dispatcher.read(lambda storage: storage.database.client_ids())
+
+
+async def test_a_second_request_leaves_what_hangs_and_the_next_start_takes_it_up(
+    ticket: DispatcherTicket, dispatcher: Dispatcher, stages: list[Stage], ear: Ear
+):
+    go = threading.Event()
+    stages[0].on_push = hang_until(go)
+    await dispatcher.start()
+    await until(lambda: len(ear.of("complete")) == 5)
+    first = asyncio.create_task(dispatcher.shut_down())
+    await asyncio.sleep(0.05)
+    begun = time.monotonic()
+    await dispatcher.shut_down(leave=True)
+    await first
+    assert ticket.grace_seconds <= time.monotonic() - begun < ticket.grace_seconds + 3
+    assert dispatcher.state is DispatcherState.STOPPED
+    go.set()
+    stages[0].on_push = lambda *_: None
+    again = Dispatcher(ticket)
+    await again.start(paused=True)
+    assert not (await again.drive("demo", "route0")).has_errors
+    assert ("crm", "0-1") in stages[0].pushed
+    await again.shut_down()
+
+
+async def test_the_schedule_goes_on_over_a_restart(ticket: DispatcherTicket, dispatcher: Dispatcher, ear: Ear):
+    await dispatcher.start()
+    await until(lambda: len(ear.of("complete")) == 6)
+    before = {row.client_passenger.name: row.next_due_at for row in dispatcher.timetable()}
+    await dispatcher.shut_down()
+    later = Dispatcher(ticket)
+    await later.start()
+    after = {row.client_passenger.name: row.next_due_at for row in later.timetable()}
+    await later.shut_down()
+    for name, due_at in before.items():
+        assert due_at is not None
+        assert after[name] is not None
+        assert abs((due_at - after[name]).total_seconds()) < 2
+
+
+async def test_an_observer_that_fails_harms_nobody(dispatcher: Dispatcher, ear: Ear, caplog: pytest.LogCaptureFixture):
+    class Broken(DispatcherObserver):
+        def trip_started(self, *_: object) -> None:
+            raise RuntimeError("I am broken")
+
+        async def trip_complete(self, *_: object) -> None:
+            raise RuntimeError("and so is my task")
+
+    dispatcher.add_observer(Broken())
+    await dispatcher.start()
+    await until(lambda: len(ear.of("complete")) == 6)
+    await until(lambda: "and so is my task" in caplog.text)
+    assert "I am broken" in caplog.text
+
+
+async def test_one_bad_configuration_stops_only_itself(tmp_path: Path, ear: Ear):
+    good, bad = Stage(waiting=["1"]), Stage(waiting=["1"])
+    wrong = bad.client_passenger("wrong") | {"queue_life_span": "soon"}
+    ticket = ticket_with(tmp_path, a_broken=[], demo=[wrong, good.client_passenger("right")])
+    (tmp_path / "data" / "clients" / "a_broken" / "config.json").write_text('{"passengers": [')
+    dispatcher = Dispatcher(ticket, ear)
+    await dispatcher.start()
+    await until(lambda: "right" in ear.of("complete"))
+    await dispatcher.shut_down()
+    told = "\n".join(ear.of("failed"))
+    assert "passengers[0].queue_life_span: 'soon'" in told
+    assert "a_broken" in told
+    assert bad.pulls == 0
+
+
+async def test_a_configuration_changed_on_disk_is_in_force_at_the_next_trip(
+    tmp_path: Path, dispatcher: Dispatcher, stages: list[Stage], ear: Ear
+):
+    await dispatcher.start()
+    await until(lambda: len(ear.of("complete")) == 6)
+    ticket_with(tmp_path, demo=[stages[0].client_passenger("route0"), stages[1].client_passenger("brand new")])
+    await dispatcher.expedite("demo", "route0")
+    await until(lambda: "brand new" in ear.of("complete"))
+    assert [row.client_passenger.name for row in dispatcher.timetable()] == ["route0", "brand new"]
+
+
+async def test_a_saved_configuration_takes_effect_and_a_wrong_one_is_not_saved(
+    dispatcher: Dispatcher, stages: list[Stage]
+):
+    await dispatcher.start(paused=True)
+    stored = await dispatcher.read(lambda storage: storage.customizing.text("demo", "__databus__"))
+    text = json.dumps({"passengers": [stages[0].client_passenger("only")], "mine": {"kept": True}}, indent=2)
+
+    def save(new: str, based_on: str) -> Any:
+        change = lambda storage: storage.customizing.save("demo", "__databus__", new, based_on)  # noqa: E731
+        return dispatcher.change(change, Change.CUSTOMIZING, "demo")
+
+    with pytest.raises(CustomizingError, match="line 2, passengers"):
+        await save('{\n"passengers": 3}', stored)
+    await save(text, stored)
+    assert [row.client_passenger.name for row in dispatcher.timetable()] == ["only"]
+    with pytest.raises(CustomizingError, match="somebody else"):
+        await save("{}", stored)
+    kept = await dispatcher.read(lambda storage: storage.customizing.text("demo", "__databus__"))
+    assert kept == text
+    backups = await dispatcher.read(lambda storage: storage.customizing.backups("demo", "__databus__"))
+    texts = [await dispatcher.read(lambda s, b=b: s.customizing.backup_text("demo", b.id)) for b in backups]
+    assert stored in texts
+
+
+async def test_clients_are_added_by_name_and_not_removed_with_passengers_that_wait(
+    dispatcher: Dispatcher, stages: list[Stage]
+):
+    await dispatcher.start(paused=True)
+    stages[0].on_push = lambda *_: 1 / 0
+    await dispatcher.drive("demo", "route0")
+
+    def save(*client_ids: str) -> Any:
+        text = json.dumps({"clients": [{"id": client_id} for client_id in client_ids]})
+        return dispatcher.change(lambda s: s.customizing.save("root", "__clients__", text), Change.CLIENTS)
+
+    await save("root", "demo", "acme")
+    assert set(dispatcher.clients) == {"root", "demo", "acme"}
+    with pytest.raises(CustomizingError, match=r"'demo' cannot be removed: 1 of its passengers"):
+        await save("root", "acme")
+    with pytest.raises(CustomizingError, match="root"):
+        await save("demo", "acme")
+    only_root = json.dumps({"clients": [{"id": "root"}]})
+    with pytest.raises(NotFoundError, match="'demo' has no configuration document '__clients__'"):
+        await dispatcher.read(lambda s: s.customizing.save("demo", "__clients__", only_root))
+    await save("root", "demo")
+    assert set(dispatcher.clients) == {"root", "demo"}
+
+
+async def test_a_second_dispatcher_is_refused_and_told_who_holds_the_data(
+    ticket: DispatcherTicket, dispatcher: Dispatcher
+):
+    await dispatcher.start(paused=True)
+    second = Dispatcher(ticket)
+    with pytest.raises(DatabaseHeldError, match=r"databus \(process"):
+        await second.start()
+    assert second.state is DispatcherState.STOPPED
+
+
+async def test_another_process_may_command_it_with_the_key_only(
+    dispatcher: Dispatcher, ticket: DispatcherTicket, ear: Ear
+):
+    await dispatcher.start()
+    await until(lambda: len(ear.of("complete")) == 6)
+    database = JsonFiles(DatabaseContext(folder=ticket.folder, arguments=ticket.database_arguments))
+    holder = database.holder()
+    assert holder is not None
+    await asyncio.to_thread(command, holder.control, "expedite", client_id="demo", client_passenger="route0")
+    await until(lambda: ear.of("complete").count("route0") == 2)
+    with pytest.raises(DispatcherError, match="no client passenger 'nobody'"):
+        await asyncio.to_thread(command, holder.control, "expedite", client_id="demo", client_passenger="nobody")
+    stranger = holder.control.rpartition(":")[0] + ":wrong"
+    with pytest.raises(DispatcherError, match="cannot be reached"):
+        await asyncio.to_thread(command, stranger, "expedite", client_id="demo", client_passenger="route0")
+
+
+async def test_peek_shows_what_waits_and_consumes_nothing(dispatcher: Dispatcher, stages: list[Stage]):
+    await dispatcher.start(paused=True)
+    await dispatcher.drive("demo", "route0")
+    stages[0].waiting = ["0-1", "2"]
+    (shown,) = await dispatcher.peek("demo", "route0")
+    assert [(item.passenger.external_id, bool(item.known)) for item in shown.items] == [("0-1", True), ("2", False)]
+    assert shown.items[1].passenger.attachments[0].read_text() == "content of 2"
+    assert stages[0].told == ["0-1"]
+    assert stages[0].waiting == ["0-1", "2"]
+
+
+async def test_export_copies_everything_pauses_meanwhile_and_doubles_nothing(
+    tmp_path: Path, dispatcher: Dispatcher, stages: list[Stage], ear: Ear
+):
+    stages[0].waiting = [str(number) for number in range(60)]
+    await dispatcher.start()
+    await until(lambda: len(ear.of("complete")) == 6)
+    progress: list[tuple[int, int]] = []
+    arguments = {"database_dir": str(tmp_path / "copy")}
+    module = "databus_core.database.json_files"
+    copied = await dispatcher.export("demo", module, arguments, lambda done, total: progress.append((done, total)))
+    assert copied == 65
+    assert progress[-1] == (65, 65)
+    assert dispatcher.state is DispatcherState.RUNNING
+    assert DispatcherState.PAUSED in ear.of("state")
+    assert await dispatcher.export("demo", module, arguments) == 0
+    copy = JsonFiles(DatabaseContext(folder=tmp_path, arguments=arguments))
+    copy.open(None)
+    rows = copy.queue_rows(Query(client_id="demo", limit=1000)).rows
+    originals = await dispatcher.read(lambda s: s.database.queue_rows(Query(client_id="demo", limit=1000)).rows)
+    assert rows == originals
+    assert copy.entry("demo", rows[0].internal_id).attachments[0].read_text().startswith("content of")
+    assert copy.configuration("demo") == await dispatcher.read(lambda s: s.database.configuration("demo"))
+    log_id = copy.entry("demo", rows[0].internal_id).log_ids[0]
+    assert copy.log_entries("demo", log_id) == await dispatcher.read(lambda s: s.database.log_entries("demo", log_id))
+    copy.close()
+
+
+async def test_another_ticket_is_taken_into_force_and_saved(tmp_path: Path, dispatcher: Dispatcher, ear: Ear):
+    await dispatcher.start()
+    await until(lambda: len(ear.of("complete")) == 6)
+    file = tmp_path / "ticket.json"
+    await dispatcher.apply(DispatcherTicket.parse({"database_arguments": {"database_dir": "other"}}, file))
+    assert dispatcher.state is DispatcherState.RUNNING
+    assert json.loads(file.read_text()) == {"database_arguments": {"database_dir": "other"}}
+    assert (tmp_path / "other" / "clients" / "root" / "config.json").exists()
+    assert dispatcher.timetable() == []
+    assert (Change.TICKET, "") in ear.of("changed") or await _hears(ear, (Change.TICKET, ""))
+
+
+async def _hears(ear: Ear, change: tuple[Change, str]) -> bool:
+    await until(lambda: change in ear.of("changed"))
+    return True
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"database_module": "no.such.engine"},
+        {"database_arguments": {"database_dir": "/proc/nowhere"}},
+        {"database_arguments": {"folder": "x"}},
+        {"dispatcher_observer": "no.such.observer"},
+        {"puller_factory": "databus_core.errors"},
+    ],
+)
+async def test_a_ticket_that_cannot_be_taken_leaves_the_old_one_in_force(
+    tmp_path: Path, dispatcher: Dispatcher, ticket: DispatcherTicket, wrong: dict[str, Any], ear: Ear
+):
+    await dispatcher.start()
+    await until(lambda: len(ear.of("complete")) == 6)
+    file = tmp_path / "ticket.json"
+    before = file.read_text()
+    with pytest.raises(DatabusError):
+        await dispatcher.apply(DispatcherTicket.parse(wrong, file))
+    assert dispatcher.ticket is ticket
+    assert file.read_text() == before
+    assert dispatcher.state is DispatcherState.RUNNING
+    assert len(dispatcher.timetable()) == 6
+    assert not (await dispatcher.drive("demo", "route0")).has_errors
