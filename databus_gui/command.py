@@ -48,9 +48,9 @@ def _smoke_test(ticket: Path | None) -> NoReturn:
     if not _has_screen():
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     with _qt_or_hint():
-        from databus_gui.app import make_ticket, run_smoke_test
+        from databus_gui.app import run_smoke_test, ticket_of
     with tempfile.TemporaryDirectory(prefix="databus-smoke-", ignore_cleanup_errors=True) as folder, errors_in_words():
-        raise typer.Exit(run_smoke_test(ticket or make_ticket(Path(folder), demo=True)))
+        raise typer.Exit(run_smoke_test(ticket or ticket_of(Path(folder), demo=True)))
 
 
 @contextmanager

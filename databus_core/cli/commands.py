@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,8 +26,8 @@ from databus_core.model.log import Log
 from databus_core.model.query import LogQuery, Query
 from databus_core.model.queue_entry import QueueStatus
 from databus_core.model.ticket import DispatcherTicket
+from databus_core.new_folder import make_ticket_folder
 from databus_core.plugins.database import Database, DatabaseContext
-from databus_core.resources import resource
 
 app = typer.Typer(
     name="databus",
@@ -161,13 +160,8 @@ def new(
     demo: Annotated[bool, typer.Option("--demo", help="With the demo: sample mails, orders and texts.")] = False,
 ) -> None:
     """Make a folder with a ticket and what it needs."""
-    ticket = folder / TICKET
-    if ticket.exists():
-        fail(f"{ticket} exists already.")
-    try:
-        shutil.copytree(resource("demo" if demo else "new"), folder, dirs_exist_ok=True)
-    except (OSError, shutil.Error) as error:
-        fail(f"{folder} cannot be made: {error}")
+    with errors_in_words():
+        ticket = make_ticket_folder(folder, demo=demo)
     say(f"Made {ticket}. Next: databus gui {ticket}")
 
 

@@ -11,7 +11,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QDialog, QFileDialog, QLabel, QPushButton, QVBoxLayout
 
 from databus_core.errors import DatabusError
-from databus_gui.app.ticket_folder import demo_folder, make_ticket
+from databus_gui.app.ticket_folder import demo_folder, ticket_of
 from databus_gui.i18n import tr
 from databus_gui.resources import app_icon
 from databus_gui.settings import Settings
@@ -128,8 +128,8 @@ class StartDialog(QDialog):
 
     @async_slot
     async def _on_folder_selected(self, folder: str) -> None:
-        self._choose(await asyncio.to_thread(make_ticket, Path(folder)))
+        self._choose(await asyncio.to_thread(ticket_of, Path(folder)))
 
     @async_slot
     async def _open_demo(self) -> None:
-        self._choose(await asyncio.to_thread(make_ticket, demo_folder(), demo=True))
+        self._choose(await asyncio.to_thread(ticket_of, demo_folder(), demo=True))

@@ -1,16 +1,12 @@
-"""Making folders with a ticket from the app, as `databus new` does it."""
+"""The ticket of a folder that a person chose, and where the demo lies."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from PySide6.QtCore import QStandardPaths
 
-from databus_core.errors import TicketError
-from databus_core.resources import resource
-
-TICKET = "ticket.json"
+from databus_core.new_folder import TICKET, make_ticket_folder
 
 
 def demo_folder() -> Path:
@@ -19,12 +15,7 @@ def demo_folder() -> Path:
     return Path(documents) / "Databus demo"
 
 
-def make_ticket(folder: Path, *, demo: bool = False) -> Path:
+def ticket_of(folder: Path, *, demo: bool = False) -> Path:
     """The ticket of that folder, made with what it needs where there is none yet. Raises TicketError."""
     ticket = folder / TICKET
-    if not ticket.exists():
-        try:
-            shutil.copytree(resource("demo" if demo else "new"), folder, dirs_exist_ok=True)
-        except OSError as error:
-            raise TicketError(f"{folder}: no ticket can be made there: {error}") from error
-    return ticket
+    return ticket if ticket.exists() else make_ticket_folder(folder, demo=demo)

@@ -103,6 +103,11 @@ class Page(QWidget):
         """The client passengers that are chosen on the page, as (client id, name): what Expedite is about."""
         return []
 
+    @property
+    def unsaved(self) -> bool:
+        """Whether a person has changed something here that is not saved; the window asks before it closes."""
+        return False
+
     def concerns(self, client_id: str) -> bool:
         """Whether a change of that client's data is of interest; empty is what belongs to no client."""
         return client_id in {"", self.session.client_id}

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
-    QPlainTextEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -26,6 +25,9 @@ from databus_gui.i18n import tr
 from databus_gui.session import Session
 from databus_gui.slots import async_slot, start
 from databus_gui.theme import Meaning, icon
+from databus_gui.widgets.long_text import TextReader
+from databus_gui.widgets.sign import Sign
+from databus_gui.widgets.words import breakable
 from databus_gui.widgets.words import size as in_words
 
 TEXT_SHOWN = 1024 * 1024
@@ -42,9 +44,8 @@ class AttachmentRow(QWidget):
         self._session, self._attachment, self._size = session, attachment, size
         self.show_error = show_error
         text = attachment.format is AttachmentFormat.TEXT
-        sign = QLabel()
-        sign.setPixmap(icon("mdi6.file-document-outline" if text else "mdi6.file-outline").pixmap(18, 18))
-        name = QLabel(attachment.name, wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        sign = Sign("mdi6.file-document-outline" if text else "mdi6.file-outline")
+        name = QLabel(breakable(attachment.name), wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         about = QLabel(
             f"{tr(attachment.format.value)}, {in_words(size)}" if size is not None else tr("content is lost")
         )
@@ -72,8 +73,7 @@ class AttachmentRow(QWidget):
     async def view(self) -> None:
         """Show the text, or its beginning."""
         attachment, size = self._attachment, self._size or 0
-        data = await self._session.read(lambda _: attachment.read_bytes(TEXT_SHOWN))
-        text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+        text = await self._session.read(lambda _: _beginning(attachment))
         TextView(attachment.name, text, size, self.window()).open()
 
     def save_as(self) -> None:
@@ -93,6 +93,11 @@ class AttachmentRow(QWidget):
         attachment = self._attachment
         await self._session.read(lambda _: _copy(attachment, file))
         self._session.say(tr("Saved {file}", file=file))
+
+
+def _beginning(attachment: Attachment) -> str:
+    """The first TEXT_SHOWN bytes as text."""
+    return attachment.read_bytes(TEXT_SHOWN).removeprefix(BOM_UTF8).decode("utf-8", "replace")
 
 
 def _copy(attachment: Attachment, file: Path) -> None:
@@ -115,9 +120,9 @@ class TextView(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(name)
         self.resize(820, 560)
-        edit = QPlainTextEdit(text, readOnly=True)
-        edit.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
-        edit.setAccessibleName(name)
+        reader = TextReader()
+        reader.show_text(text)
+        reader.setAccessibleName(name)
         column = QVBoxLayout(self)
         if size > TEXT_SHOWN:
             column.addWidget(
@@ -125,7 +130,7 @@ class TextView(QDialog):
                     tr("The first 1 MB of {size} is shown. Save the attachment to see all of it.", size=in_words(size))
                 )
             )
-        column.addWidget(edit)
+        column.addWidget(reader)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         column.addWidget(buttons)

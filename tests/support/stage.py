@@ -30,6 +30,8 @@ class Stage:
     pushed: list[tuple[str, str]] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     """Content of the attachment that arrived, by external id."""
+    text: str = "content of {}"
+    """Content of each passenger's attachment; {} stands for the external id."""
     attach: Callable[[str], list[Attachment]] = lambda external_id: []
     """Further attachments, by external id."""
     on_pull: Callable[[str], object] = nothing
@@ -71,7 +73,7 @@ class StagePuller(Puller):
         stage.pulls += 1
         for external_id in list(stage.waiting):
             stage.on_pull(external_id)
-            text = Attachment.text("order.txt", f"content of {external_id}")
+            text = Attachment.text("order.txt", stage.text.format(external_id))
             yield Passenger(
                 external_id=external_id, source_system="shop", attachments=[text, *stage.attach(external_id)]
             )

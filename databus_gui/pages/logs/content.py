@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QAction, QFontDatabase, QGuiApplication
+from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
-    QPlainTextEdit,
     QPushButton,
     QSplitter,
     QToolButton,
@@ -31,6 +30,7 @@ from databus_gui.tables.model import Column, PageRequest, TableModel
 from databus_gui.tables.view import TableView
 from databus_gui.theme import icon
 from databus_gui.widgets.filters import Chips, SearchLine
+from databus_gui.widgets.long_text import TextReader, clipped
 from databus_gui.widgets.words import local_time_with_zone
 
 TAIL_MS = 200
@@ -53,8 +53,7 @@ class LogContent(QWidget):
         self.table.setAccessibleName(tr("Entries of the log"))
         self.table.row_chosen.connect(self._on_row_chosen)
         self.table.row_actions = self._row_actions
-        self.message = QPlainTextEdit(readOnly=True)
-        self.message.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.message = TextReader()
         self.message.setAccessibleName(tr("The chosen entry in full"))
         self.title = QLabel(textFormat=Qt.TextFormat.PlainText)
         self.chips = Chips(SEVERITY_CHIPS)
@@ -184,7 +183,7 @@ class LogContent(QWidget):
             self.table.scrollToBottom()
 
     def _on_row_chosen(self, row: ShownEntry | None) -> None:
-        self.message.setPlainText(row.entry.message if row else "")
+        self.message.show_text(row.entry.message if row else "")
 
     # Taking out -------------------------------------------------------------------------------------------------
 
@@ -227,10 +226,14 @@ def _columns() -> list[Column[ShownEntry]]:
             mark=lambda row: MARKS[row.entry.type],
         ),
         Column(key="module", title=tr("Module"), text=lambda row: row.entry.module, width=260),
-        Column(key="message", title=tr("Message"), text=_first_line, width=500, tooltip=lambda row: row.entry.message),
+        Column(key="message", title=tr("Message"), text=_first_line, width=500, tooltip=_tip),
     ]  # fmt: skip
 
 
 def _first_line(row: ShownEntry) -> str:
     first, _, rest = row.entry.message.partition("\n")
-    return f"{first} …" if rest else first
+    return f"{clipped(first)} …" if rest else clipped(first)
+
+
+def _tip(row: ShownEntry) -> str:
+    return clipped(row.entry.message)

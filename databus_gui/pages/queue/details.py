@@ -15,7 +15,7 @@ from databus_core.model.query import LogQuery, LogRow
 from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step, StepKind
 from databus_core.plugins.observer import Change
 from databus_gui.i18n import tr
-from databus_gui.pages.queue.attachments import AttachmentRow
+from databus_gui.widgets.attachments import AttachmentRow
 from databus_gui.pages.queue.step_row import StepRow
 from databus_gui.session import Session
 from databus_gui.slots import async_slot

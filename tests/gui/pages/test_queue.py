@@ -23,7 +23,8 @@ from pytestqt.qtbot import QtBot
 from databus_core.model.queue_entry import QueueStatus
 from databus_gui.main_window import MainWindow
 from databus_gui.pages.queue import QueuePage
-from databus_gui.pages.queue.attachments import LINE_SHOWN, TEXT_SHOWN, AttachmentRow, TextView
+from databus_gui.widgets.attachments import TEXT_SHOWN, AttachmentRow, TextView
+from databus_gui.widgets.long_text import LINE_SHOWN
 from tests.support.stage import Stage, hang_until
 
 
