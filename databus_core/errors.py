@@ -69,6 +69,11 @@ class ClosedError(DatabaseError):
 class DamagedError(DatabaseError):
     """One stored thing cannot be read; it was set aside and everything else goes on."""
 
+    def __init__(self, message: str, text: str | None = None) -> None:
+        self.text = text
+        """What is stored, where it is at least text: a person may repair it."""
+        super().__init__(message)
+
 
 class NotFoundError(DatabaseError):
     """A client, passenger, log or node that does not exist."""

@@ -29,7 +29,7 @@ class Scene(Protocol):
         ...
 
     def leave(self) -> None:
-        """Close the window; asks while trips run."""
+        """Close the window; asks while trips run or something is not saved."""
         ...
 
     def choose_ticket(self) -> None:

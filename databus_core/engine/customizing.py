@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from databus_core.errors import CustomizingError, DatabaseError, NotFoundError
+from databus_core.errors import CustomizingError, DamagedError, DatabaseError, NotFoundError
 from databus_core.files import write_durably
 from databus_core.model.client import ROOT, Client, ClientList
 from databus_core.model.customizing import CLIENTS_NODE, DATABUS_NODE, CustomizingBackup, problems_in
@@ -55,7 +55,7 @@ class Customizing:
         """A node's text. Raises CustomizingError when a file cannot be read, NotFoundError for an unknown node."""
         self._require(client_id, node)
         if node == DATABUS_NODE:
-            return self._database.configuration(client_id)
+            return self._configuration(client_id)
         if node == CLIENTS_NODE:
             return ClientList.of(self._database.client_ids()).model_dump_json(indent=2) + "\n"
         path = self._path(self._file(client_id, node))
@@ -67,6 +67,15 @@ class Customizing:
             raise CustomizingError(str(path), [Problem((), f"is not UTF-8 text (byte {error.start})")]) from error
         except OSError as error:
             raise CustomizingError(str(path), [Problem((), f"cannot be read: {error.strerror}")]) from error
+
+    def _configuration(self, client_id: str) -> str:
+        """The document, also when it is damaged but text: who edits it can repair it."""
+        try:
+            return self._database.configuration(client_id)
+        except DamagedError as error:
+            if error.text is None:
+                raise
+            return error.text
 
     def problems(self, client_id: str, node: str, text: str) -> list[Problem]:
         """What is wrong with a text before it is saved, each with its line. Empty when it may be saved."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 
@@ -16,9 +17,12 @@ from databus_gui.forms.find_bar import FindBar
 from databus_gui.forms.json_layout import laid_out
 from databus_gui.i18n import tr
 from databus_gui.theme import Meaning, icon
+from databus_gui.widgets.long_text import folded, longest_line
 
 CHECK_MS = 250
 """The text is looked at when nobody has typed for so long."""
+LONGEST_LINE = 100_000
+"""Characters of a line that the editor shows as it is; typing in longer ones would hold up the window."""
 SHOWN_PROBLEMS = 5
 """Height of the list of problems in lines; further ones are scrolled to."""
 
@@ -37,6 +41,8 @@ class JsonEditor(QWidget):
         self.find_bar = FindBar(self.editor)
         self.problem_list = QListWidget()
         self.syntax_problem: Problem | None = None
+        self._folded = ""
+        self._read_only = False
         self._other_problems: list[Problem] = []
         self._timer = QTimer(self, singleShot=True, interval=CHECK_MS)
         self._timer.timeout.connect(self.check)
@@ -70,14 +76,24 @@ class JsonEditor(QWidget):
     # Text -------------------------------------------------------------------------------------------------------
 
     def text(self) -> str:
-        """The text, exactly as it was set unless somebody changed it."""
-        return self.editor.text()
+        """The text, exactly as it was set unless somebody changed it, or its lines were too long; see `set_text`."""
+        return self._folded or self.editor.text()
 
     def set_text(self, text: str) -> None:
-        """Show another text, as loaded."""
+        """Show another text, as loaded.
+
+        JSON with lines of more than LONGEST_LINE characters is laid out anew; what has such lines even so (a long
+        string) is shown folded and cannot be changed here.
+        """
+        if longest_line(text) > LONGEST_LINE:
+            with contextlib.suppress(ValueError, RecursionError):
+                json.loads(text.removeprefix("\ufeff"))
+                text = laid_out(text)
+        self._folded = text if longest_line(text) > LONGEST_LINE else ""
         self.editor.blockSignals(True)
-        self.editor.set_text(text)
+        self.editor.set_text(folded(text) if self._folded else text)
         self.editor.blockSignals(False)
+        self.set_read_only(read_only=self._read_only)
         self._other_problems = []
         self.check()
 
@@ -104,7 +120,13 @@ class JsonEditor(QWidget):
 
     def set_read_only(self, *, read_only: bool) -> None:
         """Only look at the text."""
-        self.editor.setReadOnly(read_only)
+        self._read_only = read_only
+        self.editor.setReadOnly(read_only or self.folded)
+
+    @property
+    def folded(self) -> bool:
+        """Whether the text is shown folded, to be read only."""
+        return bool(self._folded)
 
     def _on_text_changed(self) -> None:
         self._timer.start()
@@ -115,6 +137,12 @@ class JsonEditor(QWidget):
     def check(self) -> None:
         """Look at the text now."""
         self._timer.stop()
+        if self.folded:
+            shown = f"{longest_line(self._folded):,}"
+            self.syntax_problem = Problem((), tr("A line of {n} characters is too long to be edited here.", n=shown))
+            self._show_problems()
+            self.checked.emit()
+            return
         try:
             self.document()
             self.syntax_problem = None

@@ -1,7 +1,8 @@
-"""What becomes of running trips when the window closes."""
+"""What becomes of running trips, and of what is not saved, when the window closes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum, auto
 
 from PySide6.QtCore import Qt
@@ -25,31 +26,58 @@ class Farewell(Enum):
 
 
 class FarewellBox(QMessageBox):
-    """Asks; after `finished`, `answer` is the choice. Enter finishes the trips, Escape stays."""
+    """Asks; after `finished`, `answer` is the choice. Escape stays; Enter finishes the trips where nothing is lost."""
 
-    def __init__(self, running: list[RunningTrip], grace_seconds: float, parent: QWidget) -> None:
+    def __init__(
+        self, running: Sequence[RunningTrip], unsaved: Sequence[str], grace_seconds: float, parent: QWidget
+    ) -> None:
+        """`unsaved` are titles of pages with changes that are not saved."""
         super().__init__(QMessageBox.Icon.Question, tr("Close Databus"), "", parent=parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setText(
-            count(len(running), "{n} trip is still running. Finish it?", "{n} trips are still running. Finish them?")
-        )
-        names = [f"{trip.client_id} / {trip.client_passenger.name}" for trip in running[:NAMED]]
-        more = [tr("and {n} more", n=len(running) - NAMED)] if len(running) > NAMED else []
-        grace = tr(
-            "Leaving waits for at most {n} seconds. What a trip had not stored by then is done again on its next one.",
-            n=f"{grace_seconds:g}",
-        )
-        self.setInformativeText("\n".join([*names, *more, "", grace]))
-        self._answers: dict[QPushButton, Farewell] = {
-            self.addButton(tr("Finish and close"), QMessageBox.ButtonRole.AcceptRole): Farewell.FINISH,
-            self.addButton(tr("Leave them"), QMessageBox.ButtonRole.DestructiveRole): Farewell.LEAVE,
-            self.addButton(QMessageBox.StandardButton.Cancel): Farewell.STAY,
-        }
-        self.setDefaultButton(next(iter(self._answers)))
+        if unsaved:
+            self.setIcon(QMessageBox.Icon.Warning)
+        said = [_of_unsaved(unsaved), _of_trips(running)]
+        self.setText("\n".join(sentence for sentence in said if sentence))
+        if running:
+            self.setInformativeText(_about_trips(running, grace_seconds))
+        self._answers = self._offer(bool(running), bool(unsaved))
+        self.setDefaultButton(list(self._answers)[-1 if unsaved else 0])
+
+    def _offer(self, trips: bool, unsaved: bool) -> dict[QPushButton, Farewell]:
+        accept, destroy = QMessageBox.ButtonRole.AcceptRole, QMessageBox.ButtonRole.DestructiveRole
+        answers: dict[QPushButton, Farewell] = {}
+        if trips:
+            answers[self.addButton(tr("Finish and close"), destroy if unsaved else accept)] = Farewell.FINISH
+            answers[self.addButton(tr("Leave them"), destroy)] = Farewell.LEAVE
+        else:
+            answers[self.addButton(tr("Close without saving"), destroy)] = Farewell.FINISH
+        answers[self.addButton(QMessageBox.StandardButton.Cancel)] = Farewell.STAY
+        return answers
 
     @property
     def answer(self) -> Farewell:
         """The choice."""
         clicked = self.clickedButton()
         return next((answer for button, answer in self._answers.items() if button is clicked), Farewell.STAY)
+
+
+def _of_unsaved(titles: Sequence[str]) -> str:
+    pages = ", ".join(tr(title) for title in titles)
+    return tr("Changes that are not saved will be lost: {pages}.", pages=pages) if titles else ""
+
+
+def _of_trips(running: Sequence[RunningTrip]) -> str:
+    if not running:
+        return ""
+    return count(len(running), "{n} trip is still running. Finish it?", "{n} trips are still running. Finish them?")
+
+
+def _about_trips(running: Sequence[RunningTrip], grace_seconds: float) -> str:
+    names = [f"{trip.client_id} / {trip.client_passenger.name}" for trip in running[:NAMED]]
+    more = [tr("and {n} more", n=len(running) - NAMED)] if len(running) > NAMED else []
+    grace = tr(
+        "Leaving waits for at most {n} seconds. What a trip had not stored by then is done again on its next one.",
+        n=f"{grace_seconds:g}",
+    )
+    return "\n".join([*names, *more, "", grace])

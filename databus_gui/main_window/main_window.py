@@ -54,6 +54,7 @@ class MainWindow(QMainWindow):
         self._pages: dict[int, Page] = {}
         self._actions: list[tuple[Action, QAction]] = []
         self._leaving = False
+        self._settled = False
         self.next_ticket: Path | None = None
         """What the person wants to work with when this window is closed; None: nothing."""
         self.setMinimumSize(SMALL)
@@ -174,7 +175,7 @@ class MainWindow(QMainWindow):
             self.page.request_refresh()
 
     def leave(self) -> None:
-        """Close the window; asks while trips run."""
+        """Close the window; asks while trips run or something is not saved."""
         self.close()
 
     def choose_ticket(self) -> None:
@@ -242,7 +243,8 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """The window goes when the dispatcher has stopped, never before."""
-        if self.session.dispatcher.state is DispatcherState.STOPPED:
+        stopped = self.session.dispatcher.state is DispatcherState.STOPPED
+        if stopped and (self._settled or not self._unsaved()):
             self.session.settings.geometry = bytes(self.saveGeometry().toBase64().data()).decode()
             self.session.settings.save()
             event.accept()
@@ -253,14 +255,18 @@ class MainWindow(QMainWindow):
             self._ask_and_leave()
 
     def _ask_and_leave(self) -> None:
-        running = self.session.dispatcher.running
-        if not running:
+        running, unsaved = self.session.dispatcher.running, self._unsaved()
+        if not running and not unsaved:
             start(self, self.shut_down_and_close())
             return
         self._leaving = True
-        box = FarewellBox(running, self.session.dispatcher.ticket.grace_seconds, self)
+        box = FarewellBox(running, unsaved, self.session.dispatcher.ticket.grace_seconds, self)
         box.finished.connect(lambda: self._on_answer(box.answer))
         box.open()
+
+    def _unsaved(self) -> list[str]:
+        """Titles of the pages with changes that are not saved."""
+        return [page.title for _, page in sorted(self._pages.items()) if page.unsaved]
 
     def _on_answer(self, answer: Farewell) -> None:
         self._leaving = False
@@ -270,7 +276,8 @@ class MainWindow(QMainWindow):
             start(self, self.shut_down_and_close(leave=answer is Farewell.LEAVE))
 
     async def shut_down_and_close(self, *, leave: bool = False) -> None:
-        """Stop the dispatcher, then close; again, with `leave`, while the first call waits for trips."""
+        """Stop the dispatcher, then close, whatever is not saved; again, with `leave`, while the first call waits."""
         await self.session.dispatcher.shut_down(leave=leave)
         if self.isVisible():
+            self._settled = True
             self.close()

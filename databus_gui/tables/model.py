@@ -30,6 +30,7 @@ from databus_core.errors import DatabusError
 from databus_core.model.query import PAGE, Rows
 from databus_gui.slots import start
 from databus_gui.tables.column import Column, Mark, alignment, dress
+from databus_gui.widgets.long_text import clipped
 
 __all__ = ["Column", "Fetch", "Mark", "PageRequest", "TableModel"]
 
@@ -191,11 +192,11 @@ class TableModel(QAbstractTableModel, Generic[RowT]):
 
     def _cell(self, column: Column[RowT], row: RowT, role: int) -> Any:
         if role in {Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole}:
-            return column.text(row)
+            return clipped(column.text(row))
         if role == ROW_ROLE:
             return row
         if role == Qt.ItemDataRole.ToolTipRole:
-            return column.tooltip(row) if column.tooltip else column.text(row)
+            return clipped(column.tooltip(row) if column.tooltip else column.text(row))
         return dress(column, row, role)
 
     def _request(self, page: int) -> PageRequest:

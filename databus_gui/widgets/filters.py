@@ -1,19 +1,28 @@
-"""Parts of filter bars: chips, a box of names, a search line."""
+"""Parts of filter bars: chips, a box of names, a box of dates, a search line."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from PySide6.QtCore import QSignalBlocker, QTimer, Signal
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QLineEdit, QPushButton, QWidget
 
+from databus_core.model.clock import now
 from databus_gui.i18n import tr
 from databus_gui.theme import Meaning, icon
 
 SEARCH_MS = 300
 """A search begins when nothing was typed for so long."""
+_DATES = (
+    ("Any time", None),
+    ("Last hour", timedelta(hours=1)),
+    ("Today", timedelta(0)),
+    ("Last 7 days", timedelta(days=7)),
+    ("Last 30 days", timedelta(days=30)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,7 @@ class Chips(QWidget):
 
 
 class NameBox(QComboBox):
-    """One of some names, or none in particular. What is chosen stays chosen when other names are offered."""
+    """One client passenger, or none in particular. What is chosen stays chosen when other names are offered."""
 
     changed = Signal()
 
@@ -65,7 +74,8 @@ class NameBox(QComboBox):
         super().__init__()
         self._nothing = nothing
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        self.setMaximumWidth(300)
+        self.setMaximumWidth(260)
+        self.setAccessibleName(tr("Client passenger"))
         self.addItem(nothing, None)
         self.currentIndexChanged.connect(self.changed)
 
@@ -84,12 +94,44 @@ class NameBox(QComboBox):
     def offer(self, names: Sequence[str]) -> None:
         """Offer these names."""
         chosen = self.name
+        if [chosen, *names] == [chosen, *(self.itemData(number) for number in range(1, self.count()))]:
+            return  # an open list would close
         with QSignalBlocker(self):
             self.clear()
             self.addItem(self._nothing, None)
             for name in names:
                 self.addItem(name, name)
         self.choose(chosen)
+
+
+class DateBox(QComboBox):
+    """Since when, or at any time."""
+
+    changed = Signal()
+
+    def __init__(self, what: str) -> None:
+        """`what` says what happened then: "When it was pulled"."""
+        super().__init__()
+        self.setAccessibleName(what)
+        self.setToolTip(what)
+        for text, since in _DATES:
+            self.addItem(tr(text), since)
+        self.currentIndexChanged.connect(self.changed)
+
+    @property
+    def since(self) -> datetime | None:
+        """The chosen moment, None for any."""
+        span: timedelta | None = self.currentData()
+        if span is None:
+            return None
+        if span:
+            return now() - span
+        return now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+
+    def clear_choice(self) -> None:
+        """Choose any time without saying so."""
+        with QSignalBlocker(self):
+            self.setCurrentIndex(0)
 
 
 class SearchLine(QLineEdit):

@@ -425,3 +425,25 @@ async def test_a_ticket_that_cannot_be_taken_leaves_the_old_one_in_force(
     assert dispatcher.state is DispatcherState.RUNNING
     assert len(dispatcher.timetable()) == 6
     assert not (await dispatcher.drive("demo", "route0")).has_errors
+
+
+async def test_a_damaged_configuration_can_be_repaired_in_the_app(tmp_path: Path, ear: Ear):
+    stage = Stage(waiting=["1"])
+    ticket = ticket_with(tmp_path, demo=[stage.client_passenger()])
+    file = tmp_path / "data" / "clients" / "demo" / "config.json"
+    right = file.read_text()
+    file.write_text(right[:-2])
+    file.chmod(0o600)
+    dispatcher = Dispatcher(ticket, ear)
+    await dispatcher.start()
+    assert "config.json: line 1" in "\n".join(ear.of("failed"))
+    assert [row.client_passenger.name for row in dispatcher.timetable()] == []
+    shown = await dispatcher.read(lambda storage: storage.customizing.text("demo", "__databus__"))
+    assert shown == right[:-2]
+    await dispatcher.change(
+        lambda storage: storage.customizing.save("demo", "__databus__", right, shown), Change.CUSTOMIZING, "demo"
+    )
+    await until(lambda: "orders" in ear.of("complete"))
+    await dispatcher.shut_down()
+    assert file.read_text() == right
+    assert file.stat().st_mode & 0o777 == 0o600

@@ -86,7 +86,7 @@ class ClientFolder:
             json.loads(text)  # and not orjson, which refuses some documents that everybody else reads
         except json.JSONDecodeError as error:
             where = f"line {error.lineno}, column {error.colno}: {error.msg}"
-            raise DamagedError(f"{file}: {where}.{self._keep_copy(data)}") from error
+            raise DamagedError(f"{file}: {where}.{self._keep_copy(data)}", text) from error
         return text
 
     def _keep_copy(self, data: bytes) -> str:

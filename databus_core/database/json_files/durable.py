@@ -25,6 +25,8 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
     temporary = path.with_name(temporary_name())
     try:
         write_new(temporary, [data])
+        if path.exists():
+            temporary.chmod(path.stat().st_mode & 0o7777)  # a person may have locked it, it can hold passwords
         if durable:
             sync_file(temporary)
         replace(temporary, path)

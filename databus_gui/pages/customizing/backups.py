@@ -99,6 +99,7 @@ class BackupView(QDialog):
         self.editor.set_read_only(read_only=True)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         self.take_over = buttons.addButton(tr("Take over into the editor"), QDialogButtonBox.ButtonRole.AcceptRole)
+        self.take_over.setEnabled(not self.editor.folded)
         buttons.rejected.connect(self.reject)
         buttons.accepted.connect(self._on_taken_over)
         column = QVBoxLayout(self)

@@ -30,7 +30,7 @@ from databus_gui.tables.model import Column, PageRequest, TableModel
 from databus_gui.tables.view import TableView
 from databus_gui.theme import icon
 from databus_gui.widgets.filters import Chips, SearchLine
-from databus_gui.widgets.long_text import TextReader, clipped
+from databus_gui.widgets.long_text import TextReader
 from databus_gui.widgets.words import local_time_with_zone
 
 TAIL_MS = 200
@@ -226,14 +226,10 @@ def _columns() -> list[Column[ShownEntry]]:
             mark=lambda row: MARKS[row.entry.type],
         ),
         Column(key="module", title=tr("Module"), text=lambda row: row.entry.module, width=260),
-        Column(key="message", title=tr("Message"), text=_first_line, width=500, tooltip=_tip),
+        Column(key="message", title=tr("Message"), text=_first_line, width=500, tooltip=lambda row: row.entry.message),
     ]  # fmt: skip
 
 
 def _first_line(row: ShownEntry) -> str:
     first, _, rest = row.entry.message.partition("\n")
-    return f"{clipped(first)} …" if rest else clipped(first)
-
-
-def _tip(row: ShownEntry) -> str:
-    return clipped(row.entry.message)
+    return f"{first} …" if rest else first

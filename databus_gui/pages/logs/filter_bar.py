@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from PySide6.QtCore import QSignalBlocker, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
-
-from databus_core.model.clock import now
 from databus_core.model.query import LogQuery
 from databus_gui.i18n import tr
 from databus_gui.pages.logs.marks import SEVERITY_CHIPS
-from databus_gui.widgets.filters import Chips, NameBox, SearchLine
-
-_DATES = (
-    ("Started at any time", None),
-    ("Started in the last hour", timedelta(hours=1)),
-    ("Started today", timedelta(0)),
-    ("Started in the last 7 days", timedelta(days=7)),
-    ("Started in the last 30 days", timedelta(days=30)),
-)
+from databus_gui.widgets.filters import Chips, DateBox, NameBox, SearchLine
 
 
 class FilterBar(QWidget):
@@ -30,21 +19,14 @@ class FilterBar(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.chips = Chips(SEVERITY_CHIPS)
-        self.passenger = NameBox(tr("Every client passenger"))
-        self.passenger.setAccessibleName(tr("Client passenger"))
-        self.date = QComboBox()
-        self.date.setAccessibleName(tr("When the trip started"))
-        for text, since in _DATES:
-            self.date.addItem(tr(text), since)
-        self.search = SearchLine(tr("Search id or client passenger …"))
+        self.passenger = NameBox(tr("All passengers"))
+        self.date = DateBox(tr("When the trip started"))
+        self.search = SearchLine(tr("Search id or passenger …"))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.chips, self.passenger, self.date):
-            row.addWidget(widget)
-        row.addWidget(self.search, 1)
-        for part in (self.chips, self.passenger, self.search):
+        for part in (self.chips, self.passenger, self.date, self.search):
+            row.addWidget(part, 1 if part is self.search else 0)
             part.changed.connect(self.changed)
-        self.date.currentIndexChanged.connect(self.changed)
 
     def query(self, client_id: str, offset: int, limit: int) -> LogQuery:
         """The question to the database."""
@@ -52,7 +34,7 @@ class FilterBar(QWidget):
             client_id=client_id,
             client_passenger=self.passenger.name,
             worst=self.chips.value,
-            started_from=_start(self.date.currentData()),
+            started_from=self.date.since,
             text=self.search.words,
             offset=offset,
             limit=limit,
@@ -65,16 +47,7 @@ class FilterBar(QWidget):
 
     def show_only(self, text: str = "", client_passenger: str | None = None) -> None:
         """Leave nothing out but what is not this; does not say so."""
-        with QSignalBlocker(self.date):
-            self.date.setCurrentIndex(0)
+        self.date.clear_choice()
         self.chips.choose(None)
         self.passenger.choose(client_passenger)
         self.search.setText(text)
-
-
-def _start(since: timedelta | None) -> datetime | None:
-    if since is None:
-        return None
-    if since:
-        return now() - since
-    return now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)

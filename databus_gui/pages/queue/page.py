@@ -81,7 +81,7 @@ class QueuePage(Page):
 
     async def _fetch(self, request: PageRequest) -> Rows[QueueRow]:
         query = dataclasses.replace(
-            self.filter_bar.value.query(self.session.client_id),
+            self.filter_bar.query(self.session.client_id),
             order=QueueOrder(request.order),
             descending=request.descending,
             offset=request.offset,
@@ -91,10 +91,10 @@ class QueuePage(Page):
 
     def _offer_passengers(self) -> None:
         client = self.session.dispatcher.clients.get(self.session.client_id)
-        self.filter_bar.offer([passenger.name for passenger in client.passengers] if client else [])
+        self.filter_bar.passenger.offer([passenger.name for passenger in client.passengers] if client else [])
 
     def _empty_text(self) -> str:
-        if self.filter_bar.value.narrow:
+        if self.filter_bar.narrow:
             return tr("No passenger matches the filter.")
         return tr("The queue is empty.\nPassengers appear here as soon as a puller finds them.")
 
@@ -109,9 +109,9 @@ class QueuePage(Page):
         passenger, text = what.get("client_passenger"), what.get("text", "")
         self._wanted_id = str(what.get("internal_id", ""))
         if passenger is not None or "show" in what or text:
-            self.filter_bar.set(Show(str(what.get("show", Show.ALL))), str(passenger) if passenger else None, str(text))
+            self.filter_bar.show_only(Show(str(what.get("show", Show.ALL))), str(passenger) if passenger else None, str(text))
         elif self._wanted_id:
-            self.filter_bar.clear()
+            self.filter_bar.show_only()
 
     def routes(self) -> list[tuple[str, str]]:
         names = dict.fromkeys(row.client_passenger for row in self.table.chosen_rows())
@@ -136,7 +136,7 @@ class QueuePage(Page):
     @async_slot
     async def purge(self) -> None:
         """Ask, with the number, whether the completed passengers are to go."""
-        client_id, passenger = self.session.client_id, self.filter_bar.value.client_passenger
+        client_id, passenger = self.session.client_id, self.filter_bar.passenger.name
         ids = await self.session.read(lambda storage: storage.database.completed_ids(client_id, passenger, None))
         of = tr("of {passenger}", passenger=passenger) if passenger else tr("of client {client}", client=client_id)
         if not ids:
