@@ -27,9 +27,9 @@ def write_all(descriptor: int, data: bytes) -> None:
         written += os.write(descriptor, data[written:])
 
 
-def write_new(path: Path, chunks: Iterable[bytes]) -> None:
-    """Write a file that must not exist yet; it is durable only after a flush."""
-    descriptor = os.open(path, _NEW_FILE, 0o666)
+def write_new(path: Path, chunks: Iterable[bytes], mode: int = 0o666) -> None:
+    """Write a file that must not exist yet; it is durable only after a flush. `mode` is narrowed by the umask."""
+    descriptor = os.open(path, _NEW_FILE, mode)
     try:
         for chunk in chunks:
             write_all(descriptor, chunk)

@@ -11,7 +11,7 @@ import orjson
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from databus_core.engine.peek import PeekedPassenger, PullerPeek
 from databus_core.errors import DatabusError
@@ -24,6 +24,8 @@ from databus_core.plugins.observer import DispatcherObserver
 
 TRIPS_HAD_ERRORS = 1
 COULD_NOT_RUN = 2
+
+LENGTH_OF_ID = 36
 
 WIDTH_OF_PIPE = 250
 """Columns of a table that goes to a file or another program."""
@@ -119,7 +121,7 @@ def _step_document(step: Step) -> dict[str, Any]:
 
 def print_queue(rows: Sequence[QueueRow], total: int) -> None:
     """A table of passengers."""
-    table = Table("Pulled", "Passenger", "Source", "External id", "Status", "Error", "Internal id")
+    table = Table("Pulled", "Passenger", "Source", "External id", "Status", "Error", _whole("Internal id"))
     for row in rows:
         error = f"{row.failing_step}: {row.error}" if row.error else ""
         cells = (row.client_passenger, row.source_system, row.external_id, row.status, error, row.internal_id)
@@ -129,7 +131,7 @@ def print_queue(rows: Sequence[QueueRow], total: int) -> None:
 
 def print_logs(rows: Sequence[LogRow], total: int) -> None:
     """A table of logs."""
-    table = Table("Started", "Passenger", "Worst", "Lines", "Log id")
+    table = Table("Started", "Passenger", "Worst", "Lines", _whole("Log id"))
     for row in rows:
         cells = (row.client_passenger, row.worst, str(row.length), row.id)
         table.add_row(format_local(row.started_at)[:19], *map(escape, cells))
@@ -173,6 +175,13 @@ def print_peek(peeks: Sequence[PullerPeek]) -> None:
             say(f"  {_standing(item):13} {item.passenger.source_system} - {item.passenger.external_id} ({names})")
 
 
+def _whole(header: str) -> Column:
+    """A column of ids: they are typed into other commands, so they are never cut."""
+    return Column(header, no_wrap=True, min_width=LENGTH_OF_ID)
+
+
 def _print_table(table: Table, summary: str) -> None:
-    out.print(table, width=None if out.is_terminal else WIDTH_OF_PIPE)
+    # `out.print(width=...)` would never be wider than the 80 columns that rich takes a pipe for.
+    console = out if out.is_terminal else Console(width=WIDTH_OF_PIPE, soft_wrap=True, highlight=False)
+    console.print(table)
     say(summary)

@@ -6,8 +6,7 @@ import asyncio
 import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from databus_core.engine.bus_ticket import BusTicket
@@ -20,7 +19,8 @@ from databus_core.engine.roster import Roster, TimetableRow, read_client
 from databus_core.engine.stop_signals import on_stop_signals
 from databus_core.engine.storage import Storage
 from databus_core.engine.threads import in_daemon_thread
-from databus_core.engine.timetable import Route, Timetable
+from databus_core.engine.timetable import Timetable
+from databus_core.engine.traffic import RunningTrip, Traffic
 from databus_core.engine.trip import conduct
 from databus_core.errors import DatabusError, DispatcherError, TicketError
 from databus_core.files import write_durably
@@ -37,19 +37,7 @@ from databus_core.plugins.observer import Change, DispatcherObserver, Dispatcher
 
 T = TypeVar("T")
 
-LONGEST_SLEEP = 30.0
-"""Seconds; the loop's clock stands still while the machine sleeps and does not see that the clock was set."""
-
 STORAGE_THREADS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class RunningTrip:
-    """A trip under way."""
-
-    client_id: str
-    client_passenger: ClientPassenger
-    log: Log
 
 
 class Dispatcher:
@@ -70,10 +58,7 @@ class Dispatcher:
         self._control: ControlListener | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._roster = Roster(Timetable(ticket.drivers_at_once))
-        self._running: dict[Route, RunningTrip] = {}
-        self._trips: set[asyncio.Task[Log]] = set()
-        self._conductor: asyncio.Task[None] | None = None
-        self._wake = asyncio.Event()
+        self._traffic = Traffic(self._roster, self._events, self._read_client, self._run_trip)
         self._maintenance = asyncio.Lock()
 
     # What it is -------------------------------------------------------------------------------------------------
@@ -91,7 +76,7 @@ class Dispatcher:
     @property
     def running(self) -> list[RunningTrip]:
         """The trips under way."""
-        return list(self._running.values())
+        return self._traffic.running
 
     @property
     def factory(self) -> Factory:
@@ -135,7 +120,7 @@ class Dispatcher:
         except BaseException:
             await self._stop()
             raise
-        self._conductor = asyncio.create_task(self._conduct(), name="dispatcher")
+        self._traffic.begin()
         self._set_state(DispatcherState.PAUSED if paused else DispatcherState.RUNNING)
 
     async def _begin(self, ticket: DispatcherTicket) -> None:
@@ -149,8 +134,7 @@ class Dispatcher:
         self._ticket_observer = observer
         if observer is not None:
             self.add_observer(observer)
-        self._roster.clear()
-        self._roster.timetable.drivers_at_once = ticket.drivers_at_once
+        self._roster.begin(ticket.folder, ticket.drivers_at_once)
         await self._read_clients()
         for failure in await self.read(lambda storage: storage.customizing.backup_all()):
             self._report(failure)
@@ -160,7 +144,7 @@ class Dispatcher:
         self._require(DispatcherState.RUNNING, DispatcherState.PAUSING, DispatcherState.PAUSED)
         if self._state is DispatcherState.RUNNING:
             self._set_state(DispatcherState.PAUSING)
-        await self._arrivals()
+        await self._traffic.arrivals()
         if self._state is DispatcherState.PAUSING:
             self._set_state(DispatcherState.PAUSED)
 
@@ -180,22 +164,14 @@ class Dispatcher:
         if self._state is DispatcherState.STOPPED:
             return
         self._set_state(DispatcherState.STOPPING)
-        await self._arrivals(self._ticket.grace_seconds if leave else None)
+        await self._traffic.arrivals(self._ticket.grace_seconds if leave else None)
         if self._state is DispatcherState.STOPPING:
             await self._stop()
 
-    async def _arrivals(self, seconds: float | None = None) -> None:
-        """Wait until no trip runs, at most so long."""
-        if self._trips:
-            await asyncio.wait(set(self._trips), timeout=seconds)
-
     async def _stop(self) -> None:
-        conductor, control, storage, pool = self._conductor, self._control, self._storage, self._pool
-        self._conductor = self._control = self._storage = self._pool = None
-        if conductor is not None:
-            conductor.cancel()
-        for trip in self._trips:
-            trip.cancel()
+        self._traffic.end()
+        control, storage, pool = self._control, self._storage, self._pool
+        self._control = self._storage = self._pool = None
         if control is not None:
             control.close()
         if storage is not None:
@@ -238,8 +214,7 @@ class Dispatcher:
     async def expedite(self, client_id: str, client_passenger: str) -> None:
         """Let one client passenger depart now, beside the others; during its trip: once more right after it."""
         self._require(DispatcherState.RUNNING)
-        self._roster.timetable.expedite(self._roster.route(client_id, client_passenger))
-        self._wake.set()
+        self._traffic.expedite(self._roster.route(client_id, client_passenger))
 
     async def drive(self, client_id: str, client_passenger: str) -> Log:
         """Make one trip now and wait for it, also while paused; answers its finished log."""
@@ -249,59 +224,13 @@ class Dispatcher:
             raise DispatcherError(
                 f"{route} cannot depart now: a trip of it, an export or a change of the ticket is under way."
             )
-        return await self._depart(route)
+        return await self._traffic.depart(route)
 
     async def peek(self, client_id: str, client_passenger: str) -> list[PullerPeek]:
         """What waits in the source systems, without consuming it."""
-        bus_ticket = self._roster.bus_ticket(self._roster.route(client_id, client_passenger), self._ticket.folder)
+        bus_ticket = self._roster.bus_ticket(self._roster.route(client_id, client_passenger))
         database, factory = self._opened().database, self.factory
         return await in_daemon_thread(lambda: peek(bus_ticket, database, factory), "databus-peek")
-
-    async def _conduct(self) -> None:
-        """Let everything depart that is due; sleep until the next is, or something happens."""
-        while True:
-            self._wake.clear()
-            if self._state is DispatcherState.RUNNING:
-                for route in self._roster.timetable.due(now()):
-                    self._depart(route)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._seconds_to_sleep()):
-                    await self._wake.wait()
-
-    def _seconds_to_sleep(self) -> float | None:
-        if self._state is not DispatcherState.RUNNING:
-            return None
-        moment = now()
-        due_at = self._roster.timetable.next_due_at(moment)
-        if due_at is None or len(self._trips) >= self._ticket.drivers_at_once:
-            return LONGEST_SLEEP
-        return min(LONGEST_SLEEP, max(0.0, (due_at - moment).total_seconds()))
-
-    def _depart(self, route: Route) -> asyncio.Task[Log]:
-        self._roster.timetable.departed(route, now())
-        trip = asyncio.create_task(self._travel(route), name=f"Trip of {route}")
-        self._trips.add(trip)
-        trip.add_done_callback(functools.partial(self._arrived, route))
-        return trip
-
-    async def _travel(self, route: Route) -> Log:
-        await self._read_client(route.client_id)
-        bus_ticket = self._roster.bus_ticket(route, self._ticket.folder)
-        client, passenger = bus_ticket.client, bus_ticket.client_passenger
-        log = Log(route.client_id, route.client_passenger, sinks=(self._events.log_appended,))
-        self._running[route] = RunningTrip(route.client_id, passenger, log)
-        self._events.tell(lambda each: each.trip_started(client, passenger, log))
-        try:
-            self._roster.record(route, await self._run_trip(bus_ticket, log))
-        except DatabusError as error:
-            log.sinks = (self._events.log_appended,)
-            log.of("databus").error(f"The trip's log could not be stored: {error}")
-            self._report(f"Trip of {route}: {error}")
-        self._running.pop(route, None)
-        self._events.changed(Change.LOGS, route.client_id)
-        self._events.changed(Change.TRIPS, route.client_id)
-        self._events.tell(lambda each: each.trip_complete(client, passenger, log))
-        return log
 
     def _run_trip(self, bus_ticket: BusTicket, log: Log) -> Awaitable[TripRecord]:
         """The seam: where a trip runs. Nothing below it knows."""
@@ -309,14 +238,6 @@ class Dispatcher:
         on_change = functools.partial(self._events.changed, Change.QUEUE, bus_ticket.client_id)
         name = f"trip {bus_ticket.client_id} {bus_ticket.client_passenger.name}"
         return in_daemon_thread(lambda: conduct(bus_ticket, log, storage, factory, module, on_change), name)
-
-    def _arrived(self, route: Route, trip: asyncio.Task[Log]) -> None:
-        self._trips.discard(trip)
-        self._running.pop(route, None)
-        self._roster.timetable.arrived(route)
-        self._wake.set()
-        if not trip.cancelled() and trip.exception() is not None:
-            self._report(f"{trip.get_name()} could not be made: {trip.exception()}")
 
     # Doors to the data ------------------------------------------------------------------------------------------
 
@@ -401,7 +322,7 @@ class Dispatcher:
     def _set_state(self, state: DispatcherState) -> None:
         if state is not self._state:
             self._state = state
-            self._wake.set()
+            self._traffic.set_driving(driving=state is DispatcherState.RUNNING)
             self._events.tell(lambda each: each.state_changed(state))
 
     def _require(self, *states: DispatcherState) -> None:
@@ -444,7 +365,7 @@ class Dispatcher:
         self._roster.keep(client_ids)
         for client_id in client_ids:
             await self._read_client(client_id)
-        self._wake.set()
+        self._traffic.look_again()
 
     async def _read_client(self, client_id: str) -> None:
         reading = await self.read(lambda storage: read_client(storage, client_id))

@@ -52,6 +52,7 @@ class Roster:
 
     def __init__(self, timetable: Timetable) -> None:
         self.timetable = timetable
+        self._folder = Path()
         self._readings: dict[str, Reading] = {}
         self._last_trips: dict[Route, TripRecord] = {}
 
@@ -87,10 +88,12 @@ class Roster:
             del self._readings[client_id]
             self.timetable.remove_client(client_id)
 
-    def clear(self) -> None:
-        """Forget everything: another database is opened."""
+    def begin(self, folder: Path, drivers_at_once: int) -> None:
+        """Forget everything: another ticket, from that folder, is in force."""
         self.keep([])
         self._last_trips.clear()
+        self._folder = folder
+        self.timetable.drivers_at_once = drivers_at_once
 
     def record(self, route: Route, trip: TripRecord) -> None:
         """The route's last trip."""
@@ -102,13 +105,13 @@ class Roster:
             known = ", ".join(self._readings) or "none"
             raise NotFoundError(f"There is no client {client_id!r}; there are: {known}.")
         route = Route(client_id, client_passenger)
-        self.bus_ticket(route, Path())
+        self.bus_ticket(route)
         return route
 
-    def bus_ticket(self, route: Route, folder: Path) -> BusTicket:
+    def bus_ticket(self, route: Route) -> BusTicket:
         """A ticket for one trip by the present configuration. Raises NotFoundError."""
         client = self.clients.get(route.client_id, Client())
-        return BusTicket.issue(route.client_id, client, route.client_passenger, folder)
+        return BusTicket.issue(route.client_id, client, route.client_passenger, self._folder)
 
     def rows(self, moment: datetime, *, driving: bool) -> list[TimetableRow]:
         """Every client passenger; `driving`: whether they depart by themselves."""

@@ -137,21 +137,21 @@ class JsonEditor(QWidget):
     def check(self) -> None:
         """Look at the text now."""
         self._timer.stop()
-        if self.folded:
-            shown = f"{longest_line(self._folded):,}"
-            self.syntax_problem = Problem((), tr("A line of {n} characters is too long to be edited here.", n=shown))
-            self._show_problems()
-            self.checked.emit()
-            return
-        try:
-            self.document()
-            self.syntax_problem = None
-        except json.JSONDecodeError as error:
-            self.syntax_problem = Problem((), error.msg, error.lineno, error.colno)
-        except (ValueError, RecursionError) as error:
-            self.syntax_problem = Problem((), str(error))
+        self.syntax_problem = self._flaw()
         self._show_problems()
         self.checked.emit()
+
+    def _flaw(self) -> Problem | None:
+        if self.folded:
+            length = f"{longest_line(self._folded):,}"
+            return Problem((), tr("A line of {n} characters is too long to be edited here.", n=length))
+        try:
+            self.document()
+        except json.JSONDecodeError as error:
+            return Problem((), error.msg, error.lineno, error.colno)
+        except (ValueError, RecursionError) as error:
+            return Problem((), str(error))
+        return None
 
     @property
     def problems(self) -> list[Problem]:

@@ -33,7 +33,9 @@ class FolderLock:
         except filelock.Timeout as error:
             raise DatabaseHeldError(str(self._folder), self._written()) from error
         try:
-            write_atomically(self._holder_file, _document(holder), durable=False)
+            # Private: it holds the key to the process's control socket.
+            self._holder_file.unlink(missing_ok=True)
+            write_atomically(self._holder_file, _document(holder), durable=False, mode=0o600)
         except OSError:
             self._lock.release()
             raise

@@ -91,7 +91,7 @@ def test_filters_leave_logs_out(desk: Desk, page: LogsPage) -> None:
     desk.until(lambda: page.model.total == 1)
     page.filter_bar.passenger.setCurrentIndex(0)
     desk.until(lambda: page.model.total == 2)
-    page.filter_bar.date.setCurrentText("Started in the last hour")
+    page.filter_bar.date.setCurrentText("Last hour")
     desk.until(lambda: page.model.total == 1)
     page.filter_bar.date.setCurrentIndex(0)
     choose_chip(desk, page, "All")

@@ -1,0 +1,146 @@
+"""The trips on the road: each departs when it is due, and is waited for when somebody wants to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from databus_core.engine.bus_ticket import BusTicket
+from databus_core.engine.events import Events
+from databus_core.engine.roster import Roster
+from databus_core.engine.timetable import Route
+from databus_core.errors import DatabusError
+from databus_core.model.client import ClientPassenger
+from databus_core.model.clock import now
+from databus_core.model.log import Log
+from databus_core.model.trip import TripRecord
+from databus_core.plugins.observer import Change
+
+LONGEST_SLEEP = 30.0
+"""Seconds; the loop's clock stands still while the machine sleeps and does not see that the clock was set."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningTrip:
+    """A trip under way."""
+
+    client_id: str
+    client_passenger: ClientPassenger
+    log: Log
+
+
+class Traffic:
+    """Used on the dispatcher's loop only."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        events: Events,
+        read_client: Callable[[str], Awaitable[None]],
+        run_trip: Callable[[BusTicket, Log], Awaitable[TripRecord]],
+    ) -> None:
+        """`read_client` brings the roster up to date before a departure; `run_trip` makes one trip somewhere."""
+        self._roster = roster
+        self._events = events
+        self._read_client = read_client
+        self._run_trip = run_trip
+        self._running: dict[Route, RunningTrip] = {}
+        self._trips: set[asyncio.Task[Log]] = set()
+        self._wake = asyncio.Event()
+        self._driving = False
+        self._conductor: asyncio.Task[None] | None = None
+
+    @property
+    def running(self) -> list[RunningTrip]:
+        """The trips under way."""
+        return list(self._running.values())
+
+    def begin(self) -> None:
+        """Watch the timetable from now on."""
+        self._conductor = asyncio.create_task(self._conduct(), name="dispatcher")
+
+    def end(self) -> None:
+        """Watch it no more, and wait for no trip any more; one that still runs goes on in its own thread."""
+        if self._conductor is not None:
+            self._conductor.cancel()
+            self._conductor = None
+        for trip in self._trips:
+            trip.cancel()
+
+    def set_driving(self, *, driving: bool) -> None:
+        """Whether what is due departs."""
+        self._driving = driving
+        self._wake.set()
+
+    def look_again(self) -> None:
+        """The timetable has changed."""
+        self._wake.set()
+
+    def expedite(self, route: Route) -> None:
+        """Let a route depart as soon as it does not travel."""
+        self._roster.timetable.expedite(route)
+        self._wake.set()
+
+    async def arrivals(self, seconds: float | None = None) -> None:
+        """Wait until no trip runs, at most so long."""
+        if self._trips:
+            await asyncio.wait(set(self._trips), timeout=seconds)
+
+    def depart(self, route: Route) -> asyncio.Task[Log]:
+        """Begin a trip, whether it is due or not; the task answers its finished log."""
+        self._roster.timetable.departed(route, now())
+        trip = asyncio.create_task(self._travel(route), name=f"Trip of {route}")
+        self._trips.add(trip)
+        trip.add_done_callback(functools.partial(self._arrived, route))
+        return trip
+
+    async def _conduct(self) -> None:
+        """Let everything depart that is due; sleep until the next is, or something happens."""
+        while True:
+            self._wake.clear()
+            if self._driving:
+                for route in self._roster.timetable.due(now()):
+                    self.depart(route)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._seconds_to_sleep()):
+                    await self._wake.wait()
+
+    def _seconds_to_sleep(self) -> float | None:
+        if not self._driving:
+            return None
+        moment = now()
+        due_at = self._roster.timetable.next_due_at(moment)
+        if due_at is None or len(self._trips) >= self._roster.timetable.drivers_at_once:
+            return LONGEST_SLEEP
+        return min(LONGEST_SLEEP, max(0.0, (due_at - moment).total_seconds()))
+
+    async def _travel(self, route: Route) -> Log:
+        await self._read_client(route.client_id)
+        bus_ticket = self._roster.bus_ticket(route)
+        client, passenger = bus_ticket.client, bus_ticket.client_passenger
+        log = Log(route.client_id, route.client_passenger, sinks=(self._events.log_appended,))
+        self._running[route] = RunningTrip(route.client_id, passenger, log)
+        self._events.tell(lambda each: each.trip_started(client, passenger, log))
+        try:
+            self._roster.record(route, await self._run_trip(bus_ticket, log))
+        except DatabusError as error:
+            log.sinks = (self._events.log_appended,)
+            message = f"The log of the trip of {route} could not be stored: {error}"
+            log.of("databus").error(message)
+            self._events.tell(lambda each: each.failed(message))
+        self._running.pop(route, None)
+        self._events.changed(Change.LOGS, route.client_id)
+        self._events.changed(Change.TRIPS, route.client_id)
+        self._events.tell(lambda each: each.trip_complete(client, passenger, log))
+        return log
+
+    def _arrived(self, route: Route, trip: asyncio.Task[Log]) -> None:
+        self._trips.discard(trip)
+        self._running.pop(route, None)
+        self._roster.timetable.arrived(route)
+        self._wake.set()
+        if not trip.cancelled() and trip.exception() is not None:
+            self._events.tell(lambda each: each.failed(f"{trip.get_name()} could not be made: {trip.exception()}"))

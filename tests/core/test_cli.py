@@ -1,0 +1,206 @@
+"""The `databus` command: what it prints, to people and to programs, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from databus_core import __version__
+from tests.support.plug_ins import tree
+from tests.support.program import answered, in_process, invoke
+from tests.support.stage import Stage, ticket_with
+
+COMMANDS = {"run", "drive", "expedite", "new", "check", "queue", "queue-set", "logs", "peek"}
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage(waiting=["1", "2"])
+
+
+@pytest.fixture
+def folder(tmp_path: Path, stage: Stage) -> Path:
+    """A ticket whose client `demo` moves what waits on the stage."""
+    ticket_with(tmp_path, root=[], demo=[stage.client_passenger()])
+    return tmp_path
+
+
+def test_version() -> None:
+    assert invoke("--version").stdout == f"databus {__version__}\n"
+
+
+def test_every_command_is_in_the_help_and_has_one() -> None:
+    listed = invoke("--help").stdout
+    for command in COMMANDS:
+        assert f" {command} " in listed
+        shown = invoke(command, "--help")
+        assert shown.exit_code == 0
+        assert f"databus {command}" in shown.stdout
+        assert command == "new" or "--ticket" in shown.stdout
+
+
+@pytest.mark.parametrize("demo", [False, True])
+def test_a_new_folder_has_a_ticket_that_is_in_order(tmp_path: Path, demo: bool) -> None:
+    made = invoke("new", str(tmp_path / "mine"), *(["--demo"] if demo else []))
+    assert made.exit_code == 0
+    assert str(tmp_path / "mine" / "ticket.json") in made.stdout
+    assert (tmp_path / "mine" / "inbox").exists() == demo
+    checked = in_process(tmp_path / "mine", "check")
+    assert (checked.exit_code, checked.stdout) == (0, "✓ Everything is in order.\n")
+
+
+def test_new_leaves_a_folder_alone_that_has_a_ticket(folder: Path) -> None:
+    before = tree(folder)
+    refused = invoke("new", str(folder), "--demo")
+    assert refused.exit_code == 2
+    assert "ticket.json exists already" in refused.stderr
+    assert tree(folder) == before
+
+
+def test_check_lists_every_problem_of_a_ticket(folder: Path) -> None:
+    (folder / "ticket.json").write_text('{"drivers_at_once": 0, "colour": "red"}')
+    checked = in_process(folder, "check")
+    assert checked.exit_code == 2
+    assert "drivers_at_once: 0 is not allowed" in checked.stderr
+    assert "colour: is not known" in checked.stderr
+
+
+def test_check_lists_every_problem_of_configurations_and_plug_ins(tmp_path: Path) -> None:
+    pusher = {"module": "databus_core.connectors.folder.pusher", "arguments": {"path": "x"}}
+    ticket_with(
+        tmp_path,
+        root=[{"name": "mails", "sync_frequency": 0}],
+        acme=[{"name": "orders", "pullers": ["no.such.puller"], "pushers": [pusher]}, {"name": "nothing"}],
+    )
+    before = tree(tmp_path)
+    checked = in_process(tmp_path, "check")
+    assert checked.exit_code == 2
+    said = checked.stderr.splitlines()
+    for part in (
+        "Client root: __databus__",
+        "Client acme, orders: Puller 'no.such.puller'",
+        "argument folder: is missing; argument path: 'x' is not allowed",
+        "Client acme, nothing: it has no puller",
+    ):
+        assert [line for line in said if part in line], part
+    assert said[-1] == f"{len(said) - 1} problems."
+    assert tree(tmp_path) == before
+
+
+def test_one_trip_is_driven_here_and_now(folder: Path, stage: Stage) -> None:
+    driven = in_process(folder, "drive", "demo", "orders")
+    assert driven.exit_code == 0
+    assert driven.stdout.endswith("demo / orders: Trip ends: 2 seated, 4 processed, 4 pushed, 0 failed\n")
+    assert stage.pushed == [("erp", "1"), ("crm", "1"), ("erp", "2"), ("crm", "2")]
+
+
+def test_a_trip_with_errors_ends_with_exit_code_1(folder: Path, stage: Stage) -> None:
+    stage.on_push = lambda *_: 1 / 0
+    for words in (("drive", "demo", "orders"), ("run", "--once")):
+        ended = in_process(folder, *words)
+        assert ended.exit_code == 1
+        assert "ZeroDivisionError" in ended.stderr
+        assert "Traceback" not in ended.stderr, "the log has it"
+
+
+def test_once_drives_every_client_passenger_one_time(tmp_path: Path, stage: Stage) -> None:
+    other = Stage(waiting=["9"])
+    ticket_with(tmp_path, root=[other.client_passenger()], demo=[stage.client_passenger()])
+    assert in_process(tmp_path, "run", "--once").exit_code == 0
+    assert (stage.pulls, other.pulls) == (1, 1)
+    assert len(other.pushed) == 2
+
+
+def test_the_queue_is_listed_and_filtered(folder: Path, stage: Stage) -> None:
+    stage.on_push = lambda role, passenger: 1 / 0 if passenger.external_id == "2" else None
+    in_process(folder, "drive", "demo", "orders")
+    (failed,) = answered(folder, "queue", "demo", "--status", "incomplete")
+    assert failed["external_id"] == "2"
+    assert [step["status"] for step in failed["steps"]] == ["complete"] * 3 + ["incomplete"] * 2
+    assert failed["steps"][3]["error"] == "ZeroDivisionError: division by zero"
+    assert failed["attachments"][0]["name"] == "order.txt"
+    listed = in_process(folder, "queue", "demo").stdout
+    assert listed.endswith("2 passengers\n")
+    assert failed["internal_id"] in listed, "it is needed whole for other commands"
+    assert "erp: ZeroDivisionError" in listed or "crm: ZeroDivisionError" in listed
+
+
+def test_a_step_is_set_by_hand(folder: Path, stage: Stage) -> None:
+    in_process(folder, "drive", "demo", "orders")
+    internal_id = answered(folder, "queue", "demo")[0]["internal_id"]
+    told = in_process(folder, "queue-set", "demo", internal_id, "erp", "incomplete")
+    assert (told.exit_code, told.stdout) == (0, f"erp of {internal_id} is incomplete now.\n")
+    (waiting,) = answered(folder, "queue", "demo", "--status", "incomplete")
+    assert waiting["steps"][3]["note"] == "set by command line"
+    in_process(folder, "drive", "demo", "orders")
+    assert len(stage.pushed) == 5
+
+
+def test_logs_are_listed_and_read(folder: Path) -> None:
+    in_process(folder, "drive", "demo", "orders")
+    (log,) = answered(folder, "logs", "demo")
+    assert (log["client_passenger"], log["worst"]) == ("orders", "info")
+    listed = in_process(folder, "logs", "demo").stdout
+    assert log["id"] in listed
+    assert listed.endswith("1 log\n")
+    lines = answered(folder, "logs", "demo", log["id"])
+    assert len(lines) == log["length"]
+    read = in_process(folder, "logs", "demo", log["id"]).stdout.splitlines()
+    assert len(read) == log["length"]
+    assert "Trip of orders begins" in read[0]
+
+
+def test_what_waits_is_shown_and_stays(folder: Path, stage: Stage) -> None:
+    (puller,) = answered(folder, "peek", "demo", "orders")
+    assert [(item["external_id"], item["state"]) for item in puller["items"]] == [("1", "new"), ("2", "new")]
+    shown = in_process(folder, "peek", "demo", "orders").stdout
+    assert "2 waiting" in shown
+    assert "shop - 1 (order.txt)" in shown
+    assert stage.waiting == ["1", "2"]
+    assert answered(folder, "queue", "demo") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("run",), "there is no such ticket"),
+        (("drive", "demo", "orders"), "there is no such ticket"),
+        (("queue", "demo"), "there is no such ticket"),
+    ],
+)
+def test_without_a_ticket_nothing_runs(tmp_path: Path, words: tuple[str, ...], told: str) -> None:
+    refused = in_process(tmp_path, *words)
+    assert refused.exit_code == 2
+    assert told in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("drive", "demo", "nothing"), "no client passenger 'nothing'"),
+        (("drive", "nobody", "orders"), "no client 'nobody'"),
+        (("peek", "demo", "nothing"), "no client passenger 'nothing'"),
+        (("queue", "nobody"), "no client 'nobody'"),
+        (("queue", "demo", "--status", "lost"), "'lost' is not one of"),
+        (("queue-set", "demo", "x", "erp", "complete"), "no passenger 'x'"),
+        (("logs", "demo", "x"), "no log 'x'"),
+        (("expedite", "demo", "orders"), "No dispatcher runs"),
+    ],
+)
+def test_what_is_not_there_is_said_in_words(folder: Path, words: tuple[str, ...], told: str) -> None:
+    refused = in_process(folder, *words)
+    assert refused.exit_code == 2
+    assert told in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_damaged_configuration_is_told_and_harms_no_other_client(folder: Path) -> None:
+    place = folder / "data" / "clients" / "root" / "config.json"
+    place.write_text("{ no JSON")
+    checked = in_process(folder, "check")
+    assert checked.exit_code == 2
+    assert "root" in checked.stderr
+    assert in_process(folder, "drive", "demo", "orders").exit_code == 0
+    assert json.loads((folder / "data" / "clients" / "demo" / "config.json").read_text())
