@@ -96,7 +96,8 @@ def conduct(
     except Exception:  # noqa: BLE001 - one trip must not end the dispatcher
         own_log.error(f"The trip crashed\n{traceback.format_exc().rstrip()}")
     own_log.info(
-        f"Trip ends: {tally.seated} seated, {tally.processed} processed, {tally.pushed} pushed, {tally.failed} failed"
+        f"Trip ends: {tally.seated} seated, {tally.processed} processed, {tally.pushed} pushed, "
+        f"{tally.failed} steps failed"
     )
     writer.flush(log)
     log.finished_at = now()

@@ -1,0 +1,41 @@
+"""What the README shows works as it stands there."""
+
+import json
+import re
+from pathlib import Path
+
+from databus_core import Dispatcher, DispatcherTicket
+
+README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+
+
+def block(language: str, containing: str) -> str:
+    """The README's code block in that language with that text in it."""
+    found = [text for text in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if containing in text]
+    assert len(found) == 1
+    return found[0]
+
+
+async def test_the_plug_in_moves_files(tmp_path: Path):
+    source = block("python", "class OrderPuller")
+    assert len([line for line in source.splitlines() if line]) <= 15
+    for folder in ("plugins", "incoming", "data/clients/acme"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "plugins" / "orders.py").write_text(source)
+    (tmp_path / "incoming" / "4711.xml").write_text("<order/>")
+    (tmp_path / "data" / "clients" / "acme" / "config.json").write_text(block("json", '"pullers"'))
+    (tmp_path / "ticket.json").write_text(block("json", '"system_alias"'))
+    dispatcher = Dispatcher(DispatcherTicket.load(tmp_path / "ticket.json"))
+    await dispatcher.start(paused=True)
+    log = await dispatcher.drive("acme", "orders")
+    await dispatcher.shut_down()
+    assert not log.has_errors, [entry.message for entry in log.errors]
+    assert list((tmp_path / "incoming").iterdir()) == []
+    (delivered,) = (tmp_path / "done").rglob("*.xml")
+    assert delivered.read_text() == "<order/>"
+
+
+def test_the_ticket_in_python_is_one():
+    namespace: dict[str, object] = {}
+    exec(block("python", ".run()").replace(".run()", ""), namespace)
+    assert json.loads(block("json", '"system_alias"'))["system_alias"] in block("python", ".run()")
