@@ -21,6 +21,8 @@ Reply = dict[str, Any]
 Handler = Callable[[dict[str, Any]], Reply]
 
 ANSWER_SECONDS = 30.0
+LONGEST_REQUEST = 1 << 20
+"""Bytes."""
 
 
 class ControlListener:
@@ -56,9 +58,9 @@ class ControlListener:
 
     def _answer(self, connection: Any) -> None:
         with connection, suppress(OSError, EOFError):
-            request = orjson.loads(connection.recv_bytes(1 << 20))
+            received = connection.recv_bytes(LONGEST_REQUEST)
             try:
-                reply = self._handler(request)
+                reply = self._handler(orjson.loads(received))
             except (DatabusError, KeyError, TypeError, ValueError) as error:
                 reply = {"error": str(error)}
             connection.send_bytes(orjson.dumps(reply))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QMessageBox, QPushButton, QSizePolicy, QStatusBar, QWidget
 
 from databus_core.model.client import Client, ClientPassenger
@@ -11,10 +12,12 @@ from databus_core.plugins.observer import DispatcherState
 from databus_gui.i18n import count, tr
 from databus_gui.session import Session
 from databus_gui.theme import Meaning, icon
+from databus_gui.widgets.long_text import clipped
 from databus_gui.widgets.sign import Sign
 
 SAID_MS = 6000
-ERROR_LENGTH = 140
+MARGIN = 16
+"""Pixels of the link to the last error that its text cannot have."""
 
 _STATES = {
     DispatcherState.STOPPED: ("Stopped", "mdi6.stop-circle-outline", Meaning.WAITING),
@@ -26,6 +29,35 @@ _STATES = {
 }
 
 
+class ErrorLink(QPushButton):
+    """The first line of a message, as much of it as there is room for; the tooltip has all of it."""
+
+    def __init__(self) -> None:
+        super().__init__(icon("mdi6.alert-circle", Meaning.BAD), "")
+        self.message = ""
+        self.setObjectName("link")
+        self.setAccessibleName(tr("Last error"))
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.hide()
+
+    def show_message(self, message: str) -> None:
+        """Say this."""
+        self.message = message
+        self.setToolTip(clipped(message))
+        self.show()
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        room = self.width() - self.iconSize().width() - MARGIN
+        first = clipped(self.message.partition("\n")[0])
+        self.setText(self.fontMetrics().elidedText(first, Qt.TextElideMode.ElideRight, room))
+
+
 class StatusBar(QStatusBar):
     """Speaks of the whole dispatcher, whichever client is looked at."""
 
@@ -35,13 +67,8 @@ class StatusBar(QStatusBar):
         self._sign, self._state, self._trips = Sign("mdi6.stop-circle-outline"), QLabel(), QLabel()
         self._state.setAccessibleName(tr("State of the dispatcher"))
         self._trips.setAccessibleName(tr("Running trips"))
-        self._error = QPushButton(icon("mdi6.alert-circle", Meaning.BAD), "")
-        self._error.setObjectName("link")
-        self._error.setAccessibleName(tr("Last error"))
-        self._error.setCursor(Qt.CursorShape.PointingHandCursor)
-        self._error.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._error = ErrorLink()
         self._error.clicked.connect(self._open_error)
-        self._error.hide()
         self._failed_log: Log | None = None
         self.addWidget(self._sign)
         self.addWidget(self._state)
@@ -72,24 +99,18 @@ class StatusBar(QStatusBar):
         self._show_trips()
         if log.errors:
             self._failed_log = log
-            self._show_error(f"{log.client_id} / {client_passenger.name}: {log.errors[0].message}")
+            self._error.show_message(f"{log.client_id} / {client_passenger.name}: {log.errors[0].message}")
 
     def _on_failed(self, message: str) -> None:
         self._failed_log = None
-        self._show_error(message)
-
-    def _show_error(self, message: str) -> None:
-        first = message.splitlines()[0] if message else ""
-        self._error.setText(first if len(first) <= ERROR_LENGTH else f"{first[:ERROR_LENGTH]}…")
-        self._error.setToolTip(message)
-        self._error.show()
+        self._error.show_message(message)
 
     def _open_error(self) -> None:
         log = self._failed_log
         if log is not None:
             self._session.open("logs", client_id=log.client_id, log_id=log.id)
             return
-        box = QMessageBox(QMessageBox.Icon.Warning, tr("Last error"), self._error.toolTip(), parent=self.window())
+        box = QMessageBox(QMessageBox.Icon.Warning, tr("Last error"), self._error.message, parent=self.window())
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setTextFormat(Qt.TextFormat.PlainText)
         box.open()

@@ -108,6 +108,7 @@ class AboutPage(Page):
             title = QLabel(name)
             title.setProperty("meaning", "muted")
             title.setFixedWidth(140)
+            title.setAlignment(Qt.AlignmentFlag.AlignTop)
             form.addRow(title, label)
         box.body.addWidget(lines)
 

@@ -69,10 +69,9 @@ class PassengersPage(Page):
         self.table.row_activated.connect(self.expedite)
         self.table.row_chosen.connect(self.chosen)
         self.table.selectionModel().selectionChanged.connect(self.chosen)
-        self.table.link_clicked.connect(self._open_queue)
+        self.table.link_clicked.connect(self._on_link)
         self.table.empty_text = tr(
-            "This client has no passengers yet.\nAn administrator describes them on the page Customizing, "
-            "in the document __databus__."
+            "This client has no passengers yet.\nDescribe them on the page Customizing, in the document Configuration."
         )
         self.body.addWidget(self.table)
         self._clock = QTimer(self, interval=SECOND_MS)
@@ -85,27 +84,33 @@ class PassengersPage(Page):
     def _columns(self) -> list[Column[PassengerRow]]:
         return [
             Column(key="client", title=tr("Client"), text=lambda row: row.route[0], width=90, sort_key="client"),
-            Column(key="passenger", title=tr("Passenger"), text=lambda r: r.route[1], width=240, sort_key="passenger"),
             Column(
-                key="state", title=tr("State"), text=lambda row: _state(row)[0], width=105,
+                key="passenger", title=tr("Passenger"), text=lambda row: row.route[1], width=170, stretch=True,
+                sort_key="passenger",
+            ),
+            Column(
+                key="state", title=tr("State"), text=lambda row: _state(row)[0], width=100,
                 mark=lambda row: _state(row)[1],
             ),
-            Column(key="schedule", title=tr("Schedule"), text=_schedule, width=110, sort_key="schedule"),
-            Column(key="next", title=tr("Next trip"), text=_next, width=80, tooltip=_next_tip),
-            Column(key="last", title=tr("Last trip"), text=_last, width=100, tooltip=_last_tip, sort_key="last"),
-            Column(key="result", title=tr("Result"), text=_result, width=100, mark=_result_mark, tooltip=_result_tip),
             Column(
-                key="waiting", title=tr("Waiting"), text=lambda row: f"{row.waiting:,}", width=80, right=True,
-                link=lambda row: row.waiting > 0, sort_key="waiting", tooltip=_waiting_tip,
+                key="result", title=tr("Last result"), text=_result, width=95, mark=_result_mark, tooltip=_result_tip,
+                link=lambda row: row.timetable.last_trip is not None,
             ),
             Column(
-                key="failing", title=tr("Failing"), text=lambda row: f"{row.counts.failing:,}", width=75, right=True,
+                key="failing", title=tr("Failing"), text=lambda row: f"{row.counts.failing:,}", width=70, right=True,
                 link=lambda row: row.counts.failing > 0, sort_key="failing", mark=_failing_mark,
+            ),
+            Column(
+                key="waiting", title=tr("Waiting"), text=lambda row: f"{row.waiting:,}", width=75, right=True,
+                link=lambda row: row.waiting > 0, sort_key="waiting", tooltip=_waiting_tip,
             ),
             Column(
                 key="complete", title=tr("Complete"), text=lambda row: f"{row.counts.complete:,}", width=85, right=True,
                 link=lambda row: row.counts.complete > 0, sort_key="complete",
             ),
+            Column(key="next", title=tr("Next trip"), text=_next, width=80, tooltip=_next_tip),
+            Column(key="last", title=tr("Last trip"), text=_last, width=95, tooltip=_last_tip, sort_key="last"),
+            Column(key="schedule", title=tr("Schedule"), text=_schedule, width=115, sort_key="schedule"),
         ]  # fmt: skip
 
     # Data -------------------------------------------------------------------------------------------------------
@@ -156,7 +161,7 @@ class PassengersPage(Page):
         expedite.setEnabled(self.session.dispatcher.state is DispatcherState.RUNNING)
         expedite.triggered.connect(self.expedite)
         log = QAction(icon("mdi6.text-box-outline"), tr("Show the last log"), self.table)
-        log.triggered.connect(self._open_log)
+        log.triggered.connect(lambda: self._open_log(self.table.current_row()))
         queue = QAction(icon("mdi6.tray-full"), tr("Show the queue"), self.table)
         queue.triggered.connect(lambda: self._open_queue(self.table.current_row(), "all"))
         row = self.table.current_row()
@@ -168,8 +173,13 @@ class PassengersPage(Page):
             client_id, name = row.route
             self.session.open("queue", client_id=client_id, client_passenger=name, show=_LINKS.get(key, "all"))
 
-    def _open_log(self) -> None:
-        row = self.table.current_row()
+    def _on_link(self, row: PassengerRow, key: str) -> None:
+        if key == "result":
+            self._open_log(row)
+        else:
+            self._open_queue(row, key)
+
+    def _open_log(self, row: PassengerRow | None) -> None:
         if row is not None and row.timetable.last_trip is not None:
             self.session.open("logs", client_id=row.route[0], log_id=row.timetable.last_trip.log_id)
 
@@ -234,7 +244,7 @@ def _result_tip(row: PassengerRow) -> str:
     if trip is None:
         return ""
     return tr(
-        "On the last trip {seated} were seated and {pushed} delivered; {failed} steps failed.",
+        "On the last trip {seated} were seated and {pushed} delivered; {failed} steps failed.\nA click shows its log.",
         seated=trip.seated,
         pushed=trip.pushed,
         failed=trip.failed,

@@ -63,17 +63,17 @@ class PeekPage(Page):
         self.tree.setHeaderLabels([tr("Waiting"), tr("Source system"), tr("Attachments"), tr("State")])
         self.tree.setAccessibleName(tr("What waits, by puller"))
         self.tree.setAlternatingRowColors(True)
-        for column, width in enumerate((380, 150, 230)):
+        for column, width in enumerate((300, 120, 200)):
             self.tree.setColumnWidth(column, width)
         self.tree.currentItemChanged.connect(self._on_item_chosen)
         self.attachments = Box(tr("Attachments"))
-        self.attachments.hide()
         below = QWidget()
         column = QVBoxLayout(below)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.attachments)
         column.addStretch(1)
-        scrolled = QScrollArea(widgetResizable=True)
+        self._below = scrolled = QScrollArea(widgetResizable=True)
+        scrolled.hide()
         scrolled.setWidget(below)
         scrolled.setFrameShape(QScrollArea.Shape.NoFrame)
         divided = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
@@ -119,6 +119,7 @@ class PeekPage(Page):
         self._asked += 1
         self._set_busy(busy=False)
         self.tree.clear()
+        self._below.hide()
         self.said.setText(tr("See what waits in the source systems; nothing is consumed."))
         self.chosen.emit()
 
@@ -152,7 +153,7 @@ class PeekPage(Page):
             self.tree.addTopLevelItem(_puller_item(puller))
         self.tree.expandAll()
         self.said.setText(_summary(pullers))
-        self.attachments.setVisible(any(puller.items for puller in pullers))
+        self._below.setVisible(any(puller.items for puller in pullers))
         for item in _items(self.tree):
             if item.childCount():
                 self.tree.setCurrentItem(cast("QTreeWidgetItem", item.child(0)))

@@ -40,6 +40,8 @@ class Column(Generic[RowT]):
     """Icon and colour of the cell, for states."""
     link: Callable[[RowT], bool] | None = None
     """Whether a click on the cell leads somewhere: it looks so, and the view emits `link_clicked`."""
+    stretch: bool = False
+    """Whether it takes the room that the others leave, `width` at least; without such a one the last column does."""
     hidden: bool = False
     """Whether a person must choose it before it is shown."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -22,6 +21,7 @@ from PySide6.QtWidgets import QAbstractItemView, QMenu, QTableView, QWidget
 
 from databus_gui.i18n import tr
 from databus_gui.settings import Settings
+from databus_gui.tables.column_menu import show_column_menu
 from databus_gui.tables.model import ROW_ROLE, AnyIndex, TableModel
 from databus_gui.theme import Meaning, colour
 
@@ -76,7 +76,6 @@ class TableView(QTableView, Generic[RowT]):
         self.verticalHeader().setSectionResizeMode(self.verticalHeader().ResizeMode.Fixed)
         header = self.horizontalHeader()
         header.setSectionsMovable(True)
-        header.setStretchLastSection(True)
         header.setHighlightSections(False)
         header.setMinimumSectionSize(40)
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -173,7 +172,9 @@ class TableView(QTableView, Generic[RowT]):
 
     def copy_cell(self) -> None:
         """Put the current cell's text on the clipboard."""
-        QGuiApplication.clipboard().setText(str(self.currentIndex().data() or ""))
+        index = self.currentIndex()
+        row: RowT | None = index.data(ROW_ROLE) if index.isValid() else None
+        QGuiApplication.clipboard().setText("" if row is None else self.table_model.columns[index.column()].text(row))
 
     def copy_rows(self) -> None:
         """Put the selected rows on the clipboard: titles first, cells divided by tabs, as spreadsheets take them."""
@@ -198,6 +199,7 @@ class TableView(QTableView, Generic[RowT]):
 
     def _restore_columns(self) -> None:
         header, kept = self.horizontalHeader(), self._settings.table(self._name)
+        header.setStretchLastSection(not any(column.stretch for column in self.table_model.columns))
         numbers = {column.key: number for number, column in enumerate(self.table_model.columns)}
         for column, number in zip(self.table_model.columns, numbers.values(), strict=True):
             self.setColumnWidth(number, kept.widths.get(column.key, column.width))
@@ -235,28 +237,29 @@ class TableView(QTableView, Generic[RowT]):
             number for number in map(header.logicalIndex, range(header.count())) if not header.isSectionHidden(number)
         ]
         kept.widths |= {
-            columns[number].key: header.sectionSize(number) for number in shown[:-1]
-        }  # the last one stretches
+            columns[number].key: header.sectionSize(number) for number in shown if not self._stretches(number, shown)
+        }
         kept.sort, kept.descending = self.table_model.order, self.table_model.descending
         self._settings.save()
 
-    def _show_column_menu(self, place: QPoint) -> None:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        header = self.horizontalHeader()
-        for number, column in enumerate(self.table_model.columns):
-            choice = menu.addAction(column.title)
-            choice.setCheckable(True)
-            choice.setChecked(not header.isSectionHidden(number))
-            choice.setEnabled(header.isSectionHidden(number) or header.hiddenSectionCount() < header.count() - 1)
-            choice.toggled.connect(functools.partial(self._show_column, number))
-        menu.popup(header.mapToGlobal(place))
+    def _stretches(self, number: int, shown: list[int]) -> bool:
+        last = self.horizontalHeader().stretchLastSection() and number == shown[-1]
+        return last or self.table_model.columns[number].stretch
 
-    def _show_column(self, number: int, shown: bool) -> None:
-        self.setColumnHidden(number, not shown)
-        if shown:
-            self.setColumnWidth(number, max(self.columnWidth(number), self.table_model.columns[number].width // 2))
+    def _show_column_menu(self, place: QPoint) -> None:
+        show_column_menu(self, self.table_model.columns, place, self._on_columns_changed)
+
+    def _on_columns_changed(self) -> None:
         self._save_soon()
+        self._fill_width()
+
+    def _fill_width(self) -> None:
+        """The column that stretches takes the room that the others leave."""
+        widths = {number: self.columnWidth(number) for number in range(len(self.table_model.columns))}
+        for number, column in enumerate(self.table_model.columns):
+            if column.stretch:
+                left = self.viewport().width() - sum(widths.values()) + widths[number]
+                self.setColumnWidth(number, max(column.width, left))
 
     # Sight ------------------------------------------------------------------------------------------------------
 
@@ -288,6 +291,7 @@ class TableView(QTableView, Generic[RowT]):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._fill_width()
         self._tell_visible_rows()
 
     def paintEvent(self, event: QPaintEvent) -> None:

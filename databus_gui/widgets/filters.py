@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from PySide6.QtCore import QSignalBlocker, QTimer, Signal
-from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QLineEdit, QPushButton, QWidget
+from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QLineEdit, QPushButton, QSizePolicy, QWidget
 
 from databus_core.model.clock import now
 from databus_gui.i18n import tr
@@ -16,6 +16,8 @@ from databus_gui.theme import Meaning, icon
 
 SEARCH_MS = 300
 """A search begins when nothing was typed for so long."""
+NAME_SHOWN = 16
+"""Letters of a name that a closed NameBox shows."""
 _DATES = (
     ("Any time", None),
     ("Last hour", timedelta(hours=1)),
@@ -50,6 +52,7 @@ class Chips(QWidget):
             button = QPushButton(icon(chip.icon, chip.meaning), tr(chip.text))
             button.setCheckable(True)
             button.setObjectName("chip")
+            button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
             self.group.addButton(button, number)
             row.addWidget(button)
         self.group.button(0).setChecked(True)
@@ -73,7 +76,8 @@ class NameBox(QComboBox):
     def __init__(self, nothing: str) -> None:
         super().__init__()
         self._nothing = nothing
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(NAME_SHOWN)
         self.setMaximumWidth(260)
         self.setAccessibleName(tr("Client passenger"))
         self.addItem(nothing, None)
@@ -102,6 +106,7 @@ class NameBox(QComboBox):
             for name in names:
                 self.addItem(name, name)
         self.choose(chosen)
+        self.view().setMinimumWidth(self.view().sizeHintForColumn(0))
 
 
 class DateBox(QComboBox):

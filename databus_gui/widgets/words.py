@@ -35,8 +35,10 @@ def ago(moment: datetime | None, present: datetime | None = None) -> str:
 
 
 def duration(span: timedelta) -> str:
-    """A span in its largest unit: "45 s", "5 min", "3 h", "2 days"."""
+    """A span in its largest unit: "under 1 s", "45 s", "5 min", "3 h", "2 days"."""
     seconds = int(span.total_seconds())
+    if seconds < 1:
+        return tr("under 1 s")
     if seconds < _MINUTE:
         return tr("{n} s", n=seconds)
     if seconds < _HOUR:
@@ -76,6 +78,11 @@ def size(number: int) -> str:
         return count(number, "{n} byte", "{n} bytes")
     unit = min(int(math.log(number, _KILO)), len(_UNITS))
     return f"{number / _KILO**unit:,.1f} {_UNITS[unit - 1]}"
+
+
+def short_name(module: str) -> str:
+    """A plug-in as people call it: without the package that all supplied ones are in."""
+    return module.removeprefix("databus_core.connectors.")
 
 
 def breakable(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -203,4 +202,3 @@ def test_a_damaged_configuration_is_told_and_harms_no_other_client(folder: Path)
     assert checked.exit_code == 2
     assert "root" in checked.stderr
     assert in_process(folder, "drive", "demo", "orders").exit_code == 0
-    assert json.loads((folder / "data" / "clients" / "demo" / "config.json").read_text())

@@ -302,3 +302,26 @@ async def test_a_processor_that_attaches_what_cannot_be_read_fails_alone(trips: 
     stage.on_process = lambda *_: None
     await trips.drive()
     assert stage.texts["2"] == "content of 2+first+second"
+
+
+async def test_life_spans_remove_what_is_complete_and_never_what_is_not(tmp_path: Path):
+    stage = Stage(waiting=["1", "2"])
+    stage.on_push = lambda role, passenger: 1 / 0 if (role, passenger.external_id) == ("crm", "2") else None
+    ticket = ticket_with(tmp_path, demo=[stage.client_passenger(queue_life_span=0)])
+    configuration = tmp_path / "data" / "clients" / "demo" / "config.json"
+    configuration.write_text(configuration.read_text().replace('"log_life_span": 1', '"log_life_span": 0'))
+    old_log = tmp_path / "data" / "clients" / "demo" / "log" / "2020-03-18T16:46:31.954096_e0322b58-691e.txt"
+    old_log.parent.mkdir()
+    old_log.write_text("[2020-03-18T16:46:31.802101][databus.driver][info] Driving\n")
+    dispatcher = Dispatcher(ticket)
+    await dispatcher.start(paused=True)
+    log = await dispatcher.drive("demo", "orders")
+    trips = Trips(dispatcher)
+    assert set(await trips.entries()) == {"2"}
+    assert "Removed 1 passengers" in messages(log)
+    assert not old_log.exists()
+    stage.on_push = lambda *_: None
+    await trips.drive()
+    assert await trips.entries() == {}
+    assert stage.pushed.count(("erp", "2")) == 1, "what one pusher had delivered was pushed again"
+    await dispatcher.shut_down()

@@ -37,13 +37,15 @@ class Life:
     def __init__(self, folder: Path) -> None:
         program = [sys.executable, "-m", "tests.end2end.driven", str(folder)]
         self._process = subprocess.Popen(program, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self._said = self._process.stdout
 
     def kill_in(self, phase: str, lines: int, delay: float) -> None:
         """Kill it that long after it said so many things of that phase."""
         self._read_until(lambda line: line.split()[0] == phase, lines)
         time.sleep(delay)
         self._process.kill()
-        self._process.stdout.close()
+        self._said.close()
         assert self._process.wait(10) == -signal.SIGKILL, "it died by itself"
 
     def end_in_order(self) -> int:
@@ -54,7 +56,7 @@ class Life:
         return self._process.returncode
 
     def _read_until(self, wanted: Callable[[str], bool], times: int) -> None:
-        for line in self._process.stdout:
+        for line in self._said:
             times -= wanted(line.strip())
             if not times:
                 return
@@ -97,7 +99,7 @@ class Ledger:
             assert reports == []
             stored = entries(database)
         _check_files(self.folder)
-        left = set(self.made) - set(os.listdir(self.folder / driven.SOURCE))
+        left = set(self.made) - names_in(self.folder / driven.SOURCE)
         assert left <= stored.keys(), f"notified and lost: {sorted(left - stored.keys())}"
         for name in left:
             assert stored[name].attachments[1].read_bytes() == driven.BYTES
@@ -138,6 +140,11 @@ def _check_files(folder: Path) -> None:
             json.loads(file.read_text("utf-8"))
 
 
+def names_in(folder: Path) -> set[str]:
+    """The names of the files in a folder."""
+    return {path.name for path in folder.iterdir()}
+
+
 def entries(database: Database) -> dict[str, QueueEntry]:
     """The whole queue by external id."""
     rows = database.queue_rows(Query(client_id=driven.CLIENT, limit=10 * PASSENGERS)).rows
@@ -167,6 +174,6 @@ def test_no_kill_loses_damages_or_doubles_a_passenger(tmp_path: Path) -> None:
         stored = entries(database)
     assert sorted(stored) == ledger.made
     assert {one.status for one in stored.values()} == {QueueStatus.COMPLETE}
-    assert sorted(os.listdir(tmp_path / driven.TARGET)) == ledger.made
-    assert os.listdir(tmp_path / driven.SOURCE) == []
+    assert sorted(names_in(tmp_path / driven.TARGET)) == ledger.made
+    assert names_in(tmp_path / driven.SOURCE) == set()
     assert ledger.repeated <= KILLS

@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QMessageBox, QPushButton, QToolBar
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from databus_core.errors import DatabusError
@@ -22,23 +21,12 @@ from databus_gui.settings import Settings
 from databus_gui.slots import start
 from databus_gui.theme import is_dark
 from tests.support.stage import Stage, hang_until, ticket_with
-
-
-def action(window: MainWindow, name: str) -> QAction:
-    found = window.findChild(QAction, name)
-    assert found is not None
-    return found
+from tests.support.window import action, click
 
 
 def enabled(window: MainWindow) -> set[str]:
     names = ("start", "pause", "resume", "shut_down", "leave_trips", "expedite")
     return {name for name in names if action(window, name).isEnabled()}
-
-
-def click(qtbot: QtBot, window: MainWindow, name: str) -> None:
-    """Click the toolbar's button."""
-    toolbar = window.findChild(QToolBar, "toolbar")
-    qtbot.mouseClick(toolbar.widgetForAction(action(window, name)), Qt.MouseButton.LeftButton)
 
 
 def state_is(window: MainWindow, state: DispatcherState) -> Callable[[], bool]:

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from databus_core.cli import app
 from tests.support.engines import REPOSITORY

@@ -23,7 +23,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QApplication, QToolBar
 from pytestqt.qtbot import QtBot
 
 from databus_core.engine.dispatcher import Dispatcher
@@ -110,6 +112,21 @@ def settings() -> Settings:
 
 
 OpenWindow = Callable[..., MainWindow]
+
+
+def action(window: MainWindow, name: str) -> QAction:
+    """One of databus_gui/actions.py as the window has it."""
+    found = window.findChild(QAction, name)
+    assert found is not None
+    return found
+
+
+def click(qtbot: QtBot, window: MainWindow, name: str) -> None:
+    """Click the toolbar's button, as soon as it can be."""
+    qtbot.waitUntil(action(window, name).isEnabled, timeout=LONG_MS)
+    toolbar = window.findChild(QToolBar, "toolbar")
+    assert toolbar is not None
+    qtbot.mouseClick(toolbar.widgetForAction(action(window, name)), Qt.MouseButton.LeftButton)
 
 
 @pytest.fixture

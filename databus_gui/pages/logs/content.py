@@ -31,7 +31,7 @@ from databus_gui.tables.view import TableView
 from databus_gui.theme import icon
 from databus_gui.widgets.filters import Chips, SearchLine
 from databus_gui.widgets.long_text import TextReader
-from databus_gui.widgets.words import local_time_with_zone
+from databus_gui.widgets.words import local_time_with_zone, short_name
 
 TAIL_MS = 200
 """A running trip's lines are shown at least so far apart."""
@@ -142,8 +142,10 @@ class LogContent(QWidget):
         self._entries = entries
         self.message.clear()
         self.table.empty_text = (
-            tr("No entry matches the filter.") if entries.filter.narrow else tr("Nothing is written here.")
+            tr("No entry matches the filter.") if entries.filter.narrow else tr("This log is empty.")
         )
+        if not entries.log_id:
+            self.table.empty_text = ""
 
     async def _fetch(self, request: PageRequest) -> Rows[ShownEntry]:
         entries = self._entries
@@ -225,7 +227,10 @@ def _columns() -> list[Column[ShownEntry]]:
             key="type", title=tr("Type"), text=lambda row: tr(row.entry.type.value), width=95,
             mark=lambda row: MARKS[row.entry.type],
         ),
-        Column(key="module", title=tr("Module"), text=lambda row: row.entry.module, width=260),
+        Column(
+            key="module", title=tr("Module"), text=lambda row: short_name(row.entry.module), width=180,
+            tooltip=lambda row: row.entry.module,
+        ),
         Column(key="message", title=tr("Message"), text=_first_line, width=500, tooltip=lambda row: row.entry.message),
     ]  # fmt: skip
 

@@ -151,12 +151,13 @@ class LogsPage(Page):
                 mark=lambda row: MARKS[row.worst],
             ),
             Column(
-                key="passenger", title=tr("Passenger"), text=lambda row: row.client_passenger or "–", width=320,
+                key="passenger", title=tr("Passenger"), text=lambda row: row.client_passenger or "–", width=220,
+                stretch=True,
             ),
-            Column(key="took", title=tr("Took"), text=self._took, width=120, mark=self._took_mark),
+            Column(key="took", title=tr("Took"), text=self._took, width=100, mark=self._took_mark),
             Column(key="length", title=tr("Entries"), text=lambda row: f"{row.length:,}", width=80, right=True),
             Column(key="size", title=tr("Size"), text=lambda row: in_words(row.size), width=90, right=True),
-            Column(key="id", title=tr("Id"), text=lambda row: row.id, width=270),
+            Column(key="id", title=tr("Id"), text=lambda row: row.id, width=270, hidden=True),
         ]  # fmt: skip
 
     def _runs(self, row: LogRow) -> bool:

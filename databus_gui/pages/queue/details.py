@@ -7,7 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from databus_core.engine.storage import Storage
 from databus_core.errors import AttachmentError, DatabusError, NotFoundError
@@ -21,7 +32,7 @@ from databus_gui.session import Session
 from databus_gui.slots import async_slot
 from databus_gui.theme import Meaning, icon
 from databus_gui.widgets.box import Box
-from databus_gui.widgets.words import ago, breakable, local_time
+from databus_gui.widgets.words import ago, breakable, local_time, short_name
 
 LOGS_SHOWN = 20
 """Newest logs of a passenger that are listed."""
@@ -57,11 +68,19 @@ class Details(QScrollArea):
         column = QVBoxLayout(content)
         column.setContentsMargins(4, 0, 4, 0)
         selectable = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
-        self._head = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText, textInteractionFlags=selectable)
+        self._head = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         font = self._head.font()
         font.setBold(True)
         font.setPointSizeF(font.pointSizeF() * 1.15)
         self._head.setFont(font)
+        self._copy = QToolButton(autoRaise=True)
+        self._copy.setIcon(icon("mdi6.content-copy"))
+        self._copy.setToolTip(tr("Copy the external id"))
+        self._copy.setAccessibleName(self._copy.toolTip())
+        self._copy.clicked.connect(self._copy_id)
+        title = QHBoxLayout()
+        title.addWidget(self._head, 1)
+        title.addWidget(self._copy, 0, Qt.AlignmentFlag.AlignTop)
         self._ids = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText, textInteractionFlags=selectable)
         self._ids.setObjectName("hint")
         for label in (self._head, self._ids):
@@ -72,7 +91,8 @@ class Details(QScrollArea):
         self._properties = Box(tr("Properties"))
         self._logs = Box(tr("Logs"))
         self._boxes = (self._steps, self._attachments, self._properties, self._logs)
-        for widget in (self._head, self._sentence, self._ids, *self._boxes):
+        column.addLayout(title)
+        for widget in (self._sentence, self._ids, *self._boxes):
             column.addWidget(widget)
         column.addStretch(1)
         self.setWidget(content)
@@ -83,6 +103,7 @@ class Details(QScrollArea):
         """Show no passenger."""
         self._internal_id, self._shown = "", None
         self._head.clear()
+        self._copy.hide()
         self._ids.clear()
         self._sentence.setText(tr("Choose a passenger to see its steps, attachments and logs."))
         for box in self._boxes:
@@ -116,7 +137,8 @@ class Details(QScrollArea):
 
     def _show(self, found: _Found) -> None:
         entry = found.entry
-        self._head.setText(entry.external_id)
+        self._head.setText(breakable(entry.external_id))
+        self._copy.show()
         self._ids.setText(
             tr(
                 "From {source}, for {passenger}\nPulled {at}\nInternal id {id}",
@@ -160,6 +182,11 @@ class Details(QScrollArea):
         link.clicked.connect(lambda: self._session.open("logs", client_id=self._client_id, log_id=log_id))
         return link
 
+    def _copy_id(self) -> None:
+        if self._shown is not None:
+            QGuiApplication.clipboard().setText(self._shown.entry.external_id)
+            self._session.say(tr("The external id is on the clipboard."))
+
     @async_slot
     async def _set_step(self, step: Step, status: QueueStatus) -> None:
         client_id, internal_id = self._client_id, self._internal_id
@@ -197,13 +224,13 @@ def where_it_stands(entry: QueueEntry) -> str:
     failing = entry.failing
     if failing is not None:
         return tr(
-            "{step} failed {time}; it is tried again on the next trip.", step=failing.name, time=ago(failing.error_at)
+            "{step} failed {time}; it is tried again on the next trip.", step=short_name(failing.name), time=ago(failing.error_at)
         )
     step = next(step for step in entry.steps() if not step.complete)
     what = {
         StepKind.NOTIFICATION: tr("Next, the source system is told that it is seated."),
-        StepKind.PROCESSOR: tr("Next, {step} processes it.", step=step.name),
-        StepKind.PUSHER: tr("Next, {step} delivers it.", step=step.name),
+        StepKind.PROCESSOR: tr("Next, {step} processes it.", step=short_name(step.name)),
+        StepKind.PUSHER: tr("Next, {step} delivers it.", step=short_name(step.name)),
     }[step.kind]
     return f"{what} {step.note}".strip()
 

@@ -18,7 +18,7 @@ from databus_gui.slots import async_slot, start
 from databus_gui.tables.model import Column, Mark, PageRequest, TableModel
 from databus_gui.tables.view import TableView
 from databus_gui.theme import Meaning, icon
-from databus_gui.widgets.words import ago, local_time, local_time_with_zone
+from databus_gui.widgets.words import ago, local_time, local_time_with_zone, short_name
 
 
 class QueuePage(Page):
@@ -207,4 +207,4 @@ def _status_mark(row: QueueRow) -> Mark:
 
 
 def _error(row: QueueRow) -> str:
-    return f"{row.failing_step}: {' '.join(row.error.split())}" if row.error else ""
+    return f"{short_name(row.failing_step)}: {' '.join(row.error.split())}" if row.error else ""

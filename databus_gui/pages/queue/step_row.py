@@ -9,7 +9,7 @@ from databus_core.model.queue_entry import QueueStatus, Step, StepKind
 from databus_gui.i18n import count, tr
 from databus_gui.theme import Meaning
 from databus_gui.widgets.sign import Sign
-from databus_gui.widgets.words import breakable, local_time
+from databus_gui.widgets.words import breakable, local_time, short_name
 
 _KINDS = {
     StepKind.NOTIFICATION: "tell the source system",
@@ -29,8 +29,8 @@ class StepRow(QWidget):
         self._step = step
         word, sign, meaning = _state(step)
         state = Sign(sign, meaning, word)
-        name = QLabel(breakable(step.name), wordWrap=True, textFormat=Qt.TextFormat.PlainText)
-        name.setToolTip(step.module)
+        name = QLabel(breakable(short_name(step.name)), wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        name.setToolTip(step.name)
         about = QLabel(_about(step, word), wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         about.setObjectName("hint")
         self._button = QPushButton(tr("Set incomplete") if step.complete else tr("Set complete"))
