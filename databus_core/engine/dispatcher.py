@@ -6,7 +6,7 @@ import asyncio
 import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 from databus_core.engine.bus_ticket import BusTicket
@@ -60,6 +60,9 @@ class Dispatcher:
         self._roster = Roster(Timetable(ticket.drivers_at_once))
         self._traffic = Traffic(self._roster, self._events, self._read_client, self._run_trip)
         self._maintenance = asyncio.Lock()
+        """Held while nothing may travel: an export, a change of the ticket."""
+        self._opening = asyncio.Lock()
+        """Held while a database is being opened: it must not be closed half open."""
 
     # What it is -------------------------------------------------------------------------------------------------
 
@@ -110,9 +113,15 @@ class Dispatcher:
         Raises DatabusError, and stays STOPPED, when that is not possible.
         """
         self._require(DispatcherState.STOPPED)
-        loop = asyncio.get_running_loop()
-        self._events.bind(loop)
+        self._events.bind(asyncio.get_running_loop())
         self._set_state(DispatcherState.STARTING)
+        async with self._opening:
+            await self._start()
+            if self._state is DispatcherState.STARTING:
+                self._set_state(DispatcherState.PAUSED if paused else DispatcherState.RUNNING)
+
+    async def _start(self) -> None:
+        loop = asyncio.get_running_loop()
         self._pool = ThreadPoolExecutor(STORAGE_THREADS, thread_name_prefix="databus-storage")
         self._control = ControlListener(functools.partial(self._on_command, loop))
         try:
@@ -121,7 +130,6 @@ class Dispatcher:
             await self._stop()
             raise
         self._traffic.begin()
-        self._set_state(DispatcherState.PAUSED if paused else DispatcherState.RUNNING)
 
     async def _begin(self, ticket: DispatcherTicket) -> None:
         """Take a ticket into force: its factories, its observer, its database, its clients."""
@@ -164,7 +172,11 @@ class Dispatcher:
         if self._state is DispatcherState.STOPPED:
             return
         self._set_state(DispatcherState.STOPPING)
-        await self._traffic.arrivals(self._ticket.grace_seconds if leave else None)
+        seconds = self._ticket.grace_seconds if leave else None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds), self._opening:
+                pass  # a start, or a change of the ticket, is finished first
+        await self._traffic.arrivals(seconds)
         if self._state is DispatcherState.STOPPING:
             await self._stop()
 
@@ -287,7 +299,7 @@ class Dispatcher:
             self._ticket = ticket
             await in_daemon_thread(functools.partial(_save, ticket), "databus-save")
         else:
-            async with self._paused():
+            async with self._paused(), self._opening:
                 await self._swap(ticket)
         self._events.changed(Change.TICKET, "")
 

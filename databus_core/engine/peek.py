@@ -37,6 +37,7 @@ class PullerPeek:
     offered: bool = True
     """False: the puller cannot show anything without consuming it."""
     error: str = ""
+    """Why nothing, or not everything, is shown."""
     more: bool = False
     """Whether more than PEEK_LIMIT wait."""
 
@@ -46,10 +47,10 @@ def peek(bus_ticket: BusTicket, database: Database, factory: Factory) -> list[Pu
     route = bus_ticket.client_passenger
     log = Log(bus_ticket.client_id, route.name)
     with Crew(bus_ticket, factory, log) as crew:
-        return [_peek_one(crew, reference.step_name, bus_ticket, database) for reference in route.pullers]
+        return [_peek_one(crew, reference.step_name, log, database) for reference in route.pullers]
 
 
-def _peek_one(crew: Crew, name: str, bus_ticket: BusTicket, database: Database) -> PullerPeek:
+def _peek_one(crew: Crew, name: str, log: Log, database: Database) -> PullerPeek:
     shown = PullerPeek(name)
     puller = crew.member(Puller, name)
     if puller is None:
@@ -60,12 +61,14 @@ def _peek_one(crew: Crew, name: str, bus_ticket: BusTicket, database: Database) 
             if len(shown.items) == PEEK_LIMIT:
                 shown.more = True
                 break
-            known = database.known(bus_ticket.client_id, passenger.source_system, passenger.external_id)
+            known = database.known(log.client_id, passenger.source_system, passenger.external_id)
             shown.items.append(PeekedPassenger(passenger, known))
     except PeekNotOffered as error:
         shown.offered, shown.error = False, str(error)
     except PluginError as error:
         shown.error = str(error)
+    said = [entry.message for entry in log.errors if entry.module == name]
+    shown.error = shown.error or "\n".join(said)
     return shown
 
 

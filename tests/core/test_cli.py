@@ -91,7 +91,7 @@ def test_check_lists_every_problem_of_configurations_and_plug_ins(tmp_path: Path
 def test_one_trip_is_driven_here_and_now(folder: Path, stage: Stage) -> None:
     driven = in_process(folder, "drive", "demo", "orders")
     assert driven.exit_code == 0
-    assert driven.stdout.endswith("demo / orders: Trip ends: 2 seated, 4 processed, 4 pushed, 0 failed\n")
+    assert driven.stdout.endswith("demo / orders: Trip ends: 2 seated, 4 processed, 4 pushed, 0 steps failed\n")
     assert stage.pushed == [("erp", "1"), ("crm", "1"), ("erp", "2"), ("crm", "2")]
 
 

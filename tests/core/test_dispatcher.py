@@ -447,3 +447,42 @@ async def test_a_damaged_configuration_can_be_repaired_in_the_app(tmp_path: Path
     await dispatcher.shut_down()
     assert file.read_text() == right
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("paused", [True, False])
+async def test_a_stop_during_the_start_ends_in_order(dispatcher: Dispatcher, ticket: DispatcherTicket, paused: bool):
+    for turns in range(12):
+        starting = asyncio.create_task(dispatcher.start(paused=paused))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.001 * turns)
+        await dispatcher.shut_down()
+        await starting
+        assert dispatcher.state is DispatcherState.STOPPED
+        assert dispatcher.running == []
+        database = JsonFiles(DatabaseContext(folder=ticket.folder, arguments=ticket.database_arguments))
+        assert database.holder() is None
+
+
+async def test_a_stop_during_a_change_of_the_ticket_ends_in_order(tmp_path: Path, dispatcher: Dispatcher):
+    for turns in range(8):
+        await dispatcher.start(paused=True)
+        other = {"database_arguments": {"database_dir": f"other{turns}"}}
+        applying = asyncio.create_task(dispatcher.apply(DispatcherTicket.parse(other, tmp_path / "ticket.json")))
+        await asyncio.sleep(0.002 * turns)
+        await dispatcher.shut_down()
+        await asyncio.gather(applying, return_exceptions=True)
+        assert dispatcher.state is DispatcherState.STOPPED
+        arguments = dispatcher.ticket.database_arguments
+        assert JsonFiles(DatabaseContext(folder=tmp_path, arguments=arguments)).holder() is None
+
+
+async def test_peek_tells_what_the_puller_could_not_read(dispatcher: Dispatcher, stages: list[Stage]):
+    await dispatcher.start(paused=True)
+
+    def fail(external_id: str) -> None:
+        raise ConnectionError("the mail server is away")
+
+    stages[0].on_pull = fail
+    (shown,) = await dispatcher.peek("demo", "route0")
+    assert "the mail server is away" in shown.error
