@@ -20,13 +20,17 @@ from databus_core.model.ticket import DispatcherTicket
 
 @app.command("gui")
 def gui(
-    ticket: TicketArgument = None,
+    ticket_argument: TicketArgument = None,
+    ticket_file: Annotated[
+        Path | None, typer.Option("--ticket", "-t", help="Ticket file.", show_default="ticket.json if it is here")
+    ] = None,
     smoke_test: Annotated[
         bool,
         typer.Option("--smoke-test", help="Open the window (by default on a copy of the demo), drive once, close."),
     ] = False,
 ) -> None:
     """Open the desktop app."""
+    ticket = ticket_argument or ticket_file
     file = ticket or (TICKET.absolute() if TICKET.exists() else None)
     if smoke_test:
         _smoke_test(ticket)

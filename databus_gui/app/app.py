@@ -19,6 +19,7 @@ from databus_core.engine.stop_signals import on_stop_signals
 from databus_core.errors import DatabusError
 from databus_core.model.client import ROOT
 from databus_core.model.ticket import DispatcherTicket
+from databus_core.plugins.observer import DispatcherState
 from databus_gui.app.smoke_test import SmokeTestError, smoke_test
 from databus_gui.app.start_dialog import StartDialog
 from databus_gui.i18n import use_language
@@ -87,7 +88,9 @@ class Desktop:
         error, failed = "", None
         while True:
             if file is None:
-                file = await StartDialog(self._settings, error, failed).ask()
+                dialog = StartDialog(self._settings, error, failed)
+                with on_stop_signals(dialog.reject):
+                    file = await dialog.ask()
             if file is None:
                 return FINE
             try:
@@ -144,6 +147,8 @@ class Desktop:
         if not starting.done():
             window.show()
         await starting
+        if session.dispatcher.state in {DispatcherState.STOPPING, DispatcherState.STOPPED}:
+            return  # a signal came meanwhile: the window is closed when that is done
         await session.load_clients()
         session.choose_client(_first_client(session.client_ids))
         window.show_first_page()

@@ -76,7 +76,7 @@ class AboutPage(Page):
         place = tr("not open")
         if self.session.ready:
             place = await self.session.read(lambda storage: str(storage.database))
-        self._facts = [
+        facts = [
             (tr("Version"), databus_core.__version__),
             (tr("System"), ticket.system_alias),
             (tr("Ticket"), str(ticket.file) if ticket.file else tr("written in Python")),
@@ -87,6 +87,7 @@ class AboutPage(Page):
             (tr("Operating system"), platform.platform()),
         ]
         offered = await asyncio.to_thread(lambda: [factory.available(kind) for _title, kind in KINDS])
+        self._facts = facts
         self._plugins = [
             (tr(title), "\n".join(modules) or tr("none")) for (title, _), modules in zip(KINDS, offered, strict=True)
         ]

@@ -89,7 +89,7 @@ class PassengersPage(Page):
                 sort_key="passenger",
             ),
             Column(
-                key="state", title=tr("State"), text=lambda row: _state(row)[0], width=100,
+                key="state", title=tr("State"), text=lambda row: _state(row)[0], width=112,
                 mark=lambda row: _state(row)[1],
             ),
             Column(

@@ -30,6 +30,7 @@ from databus_gui.slots import async_slot, start
 from databus_gui.theme import Meaning, icon
 from databus_gui.widgets.attachments import AttachmentRow
 from databus_gui.widgets.box import Box
+from databus_gui.widgets.words import short_name
 
 ITEM_ROLE = Qt.ItemDataRole.UserRole
 
@@ -191,7 +192,7 @@ def _items(tree: QTreeWidget) -> list[QTreeWidgetItem]:
 
 
 def _puller_item(puller: PullerPeek) -> QTreeWidgetItem:
-    item = QTreeWidgetItem([puller.puller, "", "", ""])
+    item = QTreeWidgetItem([short_name(puller.puller), "", "", ""])
     item.setIcon(0, icon("mdi6.tray-arrow-down"))
     item.setToolTip(0, puller.puller)
     font = item.font(0)

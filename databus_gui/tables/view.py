@@ -233,18 +233,12 @@ class TableView(QTableView, Generic[RowT]):
         columns = self.table_model.columns
         kept.order = [columns[header.logicalIndex(place)].key for place in range(header.count())]
         kept.hidden = [column.key for number, column in enumerate(columns) if header.isSectionHidden(number)]
-        shown = [
-            number for number in map(header.logicalIndex, range(header.count())) if not header.isSectionHidden(number)
-        ]
-        kept.widths |= {
-            columns[number].key: header.sectionSize(number) for number in shown if not self._stretches(number, shown)
-        }
+        places = map(header.logicalIndex, range(header.count()))
+        shown = [number for number in places if not header.isSectionHidden(number)]
+        fixed = shown[:-1] if header.stretchLastSection() else shown
+        kept.widths |= {columns[each].key: header.sectionSize(each) for each in fixed if not columns[each].stretch}
         kept.sort, kept.descending = self.table_model.order, self.table_model.descending
         self._settings.save()
-
-    def _stretches(self, number: int, shown: list[int]) -> bool:
-        last = self.horizontalHeader().stretchLastSection() and number == shown[-1]
-        return last or self.table_model.columns[number].stretch
 
     def _show_column_menu(self, place: QPoint) -> None:
         show_column_menu(self, self.table_model.columns, place, self._on_columns_changed)

@@ -1,4 +1,4 @@
-"""Text with very long lines, made fit to be shown: Qt lays a line out as a whole and needs many seconds for a long one."""
+"""Text with very long lines, made fit to be shown: Qt lays a line out as a whole, which takes it many seconds."""
 
 from __future__ import annotations
 

@@ -18,7 +18,8 @@ import openpyxl
 import pytest
 
 from tests.support.plug_ins import tree
-from tests.support.program import answered, databus, in_process, invoke, running, wait_until
+from tests.support.program import answered, databus, in_process, running, wait_until
+from tests.support.stage import ticket_with
 
 ORDERS = "orders by mail"
 OUTBOX_STEP = "databus_core.connectors.folder.pusher"
@@ -153,10 +154,13 @@ def _finished_trips(demo: Path) -> int:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send SIGINT to a process that may answer it")
 def test_a_dispatcher_without_trouble_ends_with_exit_code_0(tmp_path: Path) -> None:
-    assert invoke("new", str(tmp_path)).exit_code == 0
+    parts = {role: [f"databus_core.connectors.demo.{role}_1"] for role in ("puller", "processor", "pusher")}
+    route = {"name": "greetings"} | {f"{role}s": modules for role, modules in parts.items()}
+    ticket_with(tmp_path, root=[], demo=[route])
     with running(tmp_path, "run") as dispatcher:
-        wait_until(lambda: (tmp_path / "data" / ".holder.json").exists() or dispatcher.poll() is not None)
+        wait_until(lambda: dispatcher.poll() is not None or _finished_trips(tmp_path) == 1)
         dispatcher.send_signal(signal.SIGINT)
         said, complained = dispatcher.communicate(timeout=30)
     assert (dispatcher.returncode, complained) == (0, "")
     assert "runs. Press Ctrl-C to stop." in said
+    assert "demo / greetings: Trip ends: 2 seated" in said

@@ -236,3 +236,44 @@ def test_one_who_waits_for_a_trip_can_leave_it_after_all(
     with qtbot.waitSignal(window.closed):
         press(qtbot, close(qtbot, window), "Leave")
     travelling.set()
+
+
+@pytest.fixture
+def changed(qtbot: QtBot, window: MainWindow) -> MainWindow:
+    """Somebody has written into a document and has not saved it."""
+    page = window.show_page("customizing")
+    qtbot.waitUntil(lambda: page.editor.text() != "")
+    qtbot.keyClicks(page.editor.editor, " ")
+    window.show_page("queue")
+    return window
+
+
+def test_closing_asks_about_changes_that_are_not_saved(qtbot: QtBot, changed: MainWindow) -> None:
+    box = close(qtbot, changed)
+    assert "Customizing" in box.text()
+    assert "Ticket" not in box.text()
+    qtbot.keyClick(box, Qt.Key.Key_Return)  # the default is to stay
+    assert changed.isVisible()
+    assert changed.session.dispatcher.state is DispatcherState.PAUSED
+    with qtbot.waitSignal(changed.closed):
+        press(qtbot, close(qtbot, changed), "Close without saving")
+
+
+def test_closing_asks_about_changes_also_after_the_dispatcher_was_shut_down(qtbot: QtBot, changed: MainWindow) -> None:
+    click(qtbot, changed, "shut_down")
+    qtbot.waitUntil(state_is(changed, DispatcherState.STOPPED))
+    box = close(qtbot, changed)
+    assert changed.isVisible()
+    with qtbot.waitSignal(changed.closed):
+        press(qtbot, box, "Close without saving")
+
+
+def test_closing_asks_about_trips_and_changes_at_once(
+    qtbot: QtBot, changed: MainWindow, travelling: threading.Event
+) -> None:
+    box = close(qtbot, changed)
+    assert "Customizing" in box.text()
+    assert "1 trip is still running" in box.text()
+    with qtbot.waitSignal(changed.closed):
+        press(qtbot, box, "Leave")
+    travelling.set()

@@ -35,6 +35,8 @@ from databus_gui.widgets.words import local_time_with_zone, short_name
 
 TAIL_MS = 200
 """A running trip's lines are shown at least so far apart."""
+STORED_MS = 600
+"""After so long the database has what a running trip had said before its log was opened, and nobody heard."""
 
 
 class LogContent(QWidget):
@@ -121,6 +123,8 @@ class LogContent(QWidget):
         self._take(Entries(self.session, client_id, log_id, self._chosen_filter()))
         await self.model.restart()
         self._to_the_end()
+        if log_id in self._running_ids():
+            QTimer.singleShot(STORED_MS, self, self.refresh)
 
     def hear(self, log_id: str, entries: Sequence[LogEntry]) -> None:
         """A running trip said this."""

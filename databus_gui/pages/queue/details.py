@@ -26,16 +26,19 @@ from databus_core.model.query import LogQuery, LogRow
 from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step, StepKind
 from databus_core.plugins.observer import Change
 from databus_gui.i18n import tr
-from databus_gui.widgets.attachments import AttachmentRow
 from databus_gui.pages.queue.step_row import StepRow
 from databus_gui.session import Session
 from databus_gui.slots import async_slot
 from databus_gui.theme import Meaning, icon
+from databus_gui.widgets.attachments import AttachmentRow
 from databus_gui.widgets.box import Box
+from databus_gui.widgets.long_text import clipped
 from databus_gui.widgets.words import ago, breakable, local_time, short_name
 
 LOGS_SHOWN = 20
 """Newest logs of a passenger that are listed."""
+ERROR_SHOWN = 300
+"""Letters of an error that stand at the top; its step has all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +89,15 @@ class Details(QScrollArea):
         for label in (self._head, self._ids):
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._sentence = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        self._error = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText, textInteractionFlags=selectable)
+        self._error.setProperty("meaning", Meaning.BAD.value)
         self._steps = Box(tr("Steps"))
         self._attachments = Box(tr("Attachments"))
         self._properties = Box(tr("Properties"))
         self._logs = Box(tr("Logs"))
         self._boxes = (self._steps, self._attachments, self._properties, self._logs)
         column.addLayout(title)
-        for widget in (self._sentence, self._ids, *self._boxes):
+        for widget in (self._sentence, self._error, self._ids, *self._boxes):
             column.addWidget(widget)
         column.addStretch(1)
         self.setWidget(content)
@@ -104,6 +109,7 @@ class Details(QScrollArea):
         self._internal_id, self._shown = "", None
         self._head.clear()
         self._copy.hide()
+        self._error.hide()
         self._ids.clear()
         self._sentence.setText(tr("Choose a passenger to see its steps, attachments and logs."))
         for box in self._boxes:
@@ -149,6 +155,9 @@ class Details(QScrollArea):
             )
         )
         self._sentence.setText(breakable(where_it_stands(entry)))
+        failing = entry.failing
+        self._error.setText(clipped(failing.error, ERROR_SHOWN) if failing is not None else "")
+        self._error.setVisible(failing is not None)
         steps = [StepRow(step) for step in entry.steps()]
         for row in steps:
             row.status_wanted.connect(self._set_step)
@@ -224,7 +233,9 @@ def where_it_stands(entry: QueueEntry) -> str:
     failing = entry.failing
     if failing is not None:
         return tr(
-            "{step} failed {time}; it is tried again on the next trip.", step=short_name(failing.name), time=ago(failing.error_at)
+            "{step} failed {time}; it is tried again on the next trip.",
+            step=short_name(failing.name),
+            time=ago(failing.error_at),
         )
     step = next(step for step in entry.steps() if not step.complete)
     what = {

@@ -109,7 +109,9 @@ class QueuePage(Page):
         passenger, text = what.get("client_passenger"), what.get("text", "")
         self._wanted_id = str(what.get("internal_id", ""))
         if passenger is not None or "show" in what or text:
-            self.filter_bar.show_only(Show(str(what.get("show", Show.ALL))), str(passenger) if passenger else None, str(text))
+            self.filter_bar.show_only(
+                Show(str(what.get("show", Show.ALL))), str(passenger) if passenger else None, str(text)
+            )
         elif self._wanted_id:
             self.filter_bar.show_only()
 
@@ -163,7 +165,7 @@ class QueuePage(Page):
 def _columns() -> list[Column[QueueRow]]:
     return [
         Column(
-            key="pulled", title=tr("Pulled"), text=lambda row: local_time(row.pulled_at), width=160,
+            key="pulled", title=tr("Pulled"), text=lambda row: local_time(row.pulled_at), width=152,
             sort_key=QueueOrder.PULLED_AT,
             tooltip=lambda row: f"{ago(row.pulled_at)}\n{local_time_with_zone(row.pulled_at)}",
         ),
@@ -174,7 +176,7 @@ def _columns() -> list[Column[QueueRow]]:
             key="external_id", title=tr("External id"), text=lambda row: row.external_id, width=170,
             sort_key=QueueOrder.EXTERNAL_ID,
         ),
-        Column(key="error", title=tr("Error"), text=_error, width=220),
+        Column(key="error", title=tr("Error"), text=_error, width=275),
         Column(
             key="source", title=tr("Source"), text=lambda row: row.source_system, width=110,
             sort_key=QueueOrder.SOURCE_SYSTEM,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -172,3 +173,30 @@ def test_colours_follow_the_theme(qtbot: QtBot, qapp: QApplication, editor: Json
     assert colour_at(editor, 2, 3) == colour(Meaning.ACCENT)
     assert colour_at(editor, 2, 12) == colour(Meaning.GOOD)
     assert colour_at(editor, 3, 16) == colour(Meaning.CAUTION)
+
+
+def test_one_long_line_is_laid_out(editor: JsonEditor) -> None:
+    value = {f"key {number}": number for number in range(20_000)}
+    began = time.perf_counter()
+    editor.set_text(json.dumps(value))
+    editor.grab()
+    assert time.perf_counter() - began < 5
+    assert editor.editor.blockCount() == 20_003
+    assert editor.document() == value
+    assert editor.problems == []
+    assert not editor.modified
+
+
+def test_a_string_too_long_to_be_edited_is_shown_folded(qtbot: QtBot, editor: JsonEditor) -> None:
+    text = laid_out(json.dumps({"key": "x" * 500_000}))
+    began = time.perf_counter()
+    editor.set_text(text)
+    editor.grab()
+    qtbot.keyClicks(editor.editor, "y")
+    assert time.perf_counter() - began < 5
+    assert editor.text() == text
+    assert "too long to be edited" in str(editor.problems[0])
+    editor.set_text("{}")
+    assert editor.problems == []
+    qtbot.keyClicks(editor.editor, " ")
+    assert editor.text() == " {}"

@@ -39,9 +39,12 @@ def test_the_page_says_what_runs_and_copies_it(desk: Desk) -> None:
         "databus_core.database.json_files",
     ):
         assert said in copied
-    shown = "\n".join(label.text() for label in page.findChildren(QLabel) if label.isVisible())
-    assert str(desk.folder / "ticket.json") in shown
-    assert "MIT" in shown
+
+    def shown() -> str:
+        return "\n".join(label.text() for label in page.findChildren(QLabel) if label.isVisible())
+
+    desk.until(lambda: str(desk.folder / "ticket.json") in shown())
+    assert "MIT" in shown()
 
 
 def test_a_stopped_dispatcher_has_no_open_database(desk: Desk) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -139,6 +140,38 @@ def test_a_running_trip_is_followed_to_its_last_line(desk: Desk, loop: FairLoop,
     desk.until(lambda: page.model.index(0, 3).data() != "running")
     desk.until(lambda: page.content.model.total == log.length)
     desk.until(page.content.follow.isHidden)
+
+
+def test_lines_from_before_the_log_was_opened_are_shown(
+    desk: Desk, loop: FairLoop, stage: Stage, page: LogsPage
+) -> None:
+    go = threading.Event()
+    stage.waiting = ["1"]
+    stage.on_pull = hang_until(go)
+    trip = loop.create_task(desk.dispatcher.drive("demo", "orders"))
+    desk.until(lambda: page.model.total == 1)
+    desk.dispatcher.running[0].log.of("plugins.shop").info("said too early")
+    desk.qtbot.wait(30)
+    page.table.selectRow(0)
+    desk.until(lambda: "said too early" in messages(page.content))
+    go.set()
+    desk.until(trip.done)
+
+
+def test_a_long_line_is_shown_at_once(desk: Desk, page: LogsPage) -> None:
+    log = Log("demo", "orders")
+    entry = LogEntry(now(), "plugins.orders", MessageType.INFO, "x" * 500_000)
+    desk.run(desk.session.read(lambda storage: storage.database.append_log(log, [entry])))
+    page.request_refresh()
+    desk.until(lambda: page.model.total == 1)
+    page.table.selectRow(0)
+    desk.until(lambda: page.content.model.total == 1)
+    began = time.perf_counter()
+    page.content.table.selectRow(0)
+    desk.until(lambda: page.content.message.toPlainText().count("x") == 500_000)
+    page.grab()
+    assert time.perf_counter() - began < 3
+    assert len(page.content.model.index(0, 3).data()) < 2_000
 
 
 def test_another_page_jumps_to_a_log_whatever_the_filter(desk: Desk, page: LogsPage) -> None:

@@ -114,9 +114,19 @@ def test_click_on_a_number_opens_the_queue_filtered(
     qtbot.waitUntil(lambda: cells(page, "orders")["failing"] == "2")
     qtbot.mouseClick(page.table.viewport(), Qt.MouseButton.LeftButton, pos=place(page, "orders", "failing"))
     assert window.page.name == "queue"
-    chosen = window.page.filter_bar.value
-    assert (chosen.show, chosen.client_passenger) == ("failing", "orders")
+    bar = window.page.filter_bar
+    assert (bar.chips.value, bar.passenger.name) == ("failing", "orders")
     qtbot.waitUntil(lambda: window.page.model.total == 2)
+
+
+def test_click_on_the_result_of_the_last_trip_opens_its_log(
+    qtbot: QtBot, page: PassengersPage, window: MainWindow, drive: Callable
+) -> None:
+    log = drive()
+    qtbot.waitUntil(lambda: cells(page, "orders")["result"] == "fine")
+    qtbot.mouseClick(page.table.viewport(), Qt.MouseButton.LeftButton, pos=place(page, "orders", "result"))
+    assert window.page.name == "logs"
+    qtbot.waitUntil(lambda: window.page.content.log_id == log.id)
 
 
 def test_a_number_of_nothing_leads_nowhere(qtbot: QtBot, page: PassengersPage, window: MainWindow) -> None:

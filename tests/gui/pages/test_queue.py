@@ -107,7 +107,8 @@ def test_search_finds_errors_and_ids(qtbot: QtBot, page: QueuePage) -> None:
     qtbot.waitUntil(search.hasFocus)
     qtbot.keyClicks(search, "SHUT FOR 3")
     qtbot.waitUntil(lambda: shown(page) == {"3"})
-    search.clear()
+    search.selectAll()
+    qtbot.keyClick(search, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: len(shown(page)) == 4)
 
 

@@ -123,7 +123,8 @@ def test_a_ticket_without_a_file_asks_for_one(desk: Desk, tmp_path: Path) -> Non
     dialog = page.findChild(QFileDialog)
     assert dialog is not None
     dialog.fileSelected.emit(str(tmp_path / "mine.json"))
-    desk.until(lambda: desk.dispatcher.ticket.file == tmp_path / "mine.json")
+    desk.until((tmp_path / "mine.json").exists)
+    assert desk.dispatcher.ticket.file == tmp_path / "mine.json"
     assert json.loads((tmp_path / "mine.json").read_text("utf-8"))["system_alias"] == "PY"
     desk.until(lambda: "mine.json" in page.place.text())
     dialog.reject()

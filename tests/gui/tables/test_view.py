@@ -60,13 +60,21 @@ def test_columns_that_nobody_asked_for_are_hidden_until_chosen(
     qtbot.waitUntil(lambda: settings.table("people").hidden == [] and bool(settings.table("people").order))
 
 
+def toggle(view: TableView[str], title: str) -> None:
+    """Choose an entry of the header's menu."""
+    view._show_column_menu(QPoint(5, 5))
+    menu = next(menu for menu in view.findChildren(QMenu) if menu.isVisible())
+    next(choice for choice in menu.actions() if choice.text() == title).trigger()
+    menu.close()
+
+
 def test_width_order_and_visibility_are_remembered(
     qtbot: QtBot, view: TableView[str], settings: Settings, loop: FairLoop
 ) -> None:
     view.setColumnWidth(0, 222)
     view.horizontalHeader().moveSection(0, 1)
-    view._show_column(1, False)
-    view._show_column(2, True)
+    toggle(view, "Length")
+    toggle(view, "First")
     qtbot.waitUntil(lambda: settings.table("people").order == ["length", "name", "first"])
 
     again = TableView(TableModel(COLUMNS, fetch, str), "people", settings)
@@ -77,7 +85,7 @@ def test_width_order_and_visibility_are_remembered(
 
 
 def test_the_last_column_cannot_be_hidden(qtbot: QtBot, view: TableView[str]) -> None:
-    view._show_column(1, False)
+    toggle(view, "Length")
     view._show_column_menu(QPoint(5, 5))
     menu = next(menu for menu in view.findChildren(QMenu) if menu.isVisible())
     assert [choice.isEnabled() for choice in menu.actions()] == [False, True, True]
@@ -127,3 +135,17 @@ def test_the_chosen_row_is_told_once(qtbot: QtBot, view: TableView[str]) -> None
     assert chosen == ["anna", "bob"]
     view.clearSelection()
     assert chosen[-1] is None
+
+
+def test_one_column_takes_the_room_that_the_others_leave(qtbot: QtBot, settings: Settings, loop: FairLoop) -> None:
+    columns = [
+        Column(key="name", title="Name", text=str, width=100, stretch=True),
+        Column(key="length", title="Length", text=lambda row: f"{len(row)}", width=80),
+    ]
+    view = TableView(TableModel(columns, fetch, str), "stretched", settings)
+    qtbot.addWidget(view)
+    view.resize(500, 200)
+    view.show()
+    assert (view.columnWidth(0), view.columnWidth(1)) == (view.viewport().width() - 80, 80)
+    view.resize(120, 200)
+    assert (view.columnWidth(0), view.columnWidth(1)) == (100, 80)
