@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 from databus_core import Arguments, Attachment, DispatcherTicket, LeaveOut, NotYet, Passenger, Processor, Puller, Pusher
 
+_numbers = itertools.count(1)
 STAGES: dict[str, Stage] = {}
 PULLER, PROCESSOR, PUSHER = (f"{__name__}:{name}" for name in ("StagePuller", "StageProcessor", "StagePusher"))
 
@@ -39,7 +40,7 @@ class Stage:
     on_process: Callable[[str, Passenger], Any] = nothing
     on_push: Callable[[str, Passenger], Any] = nothing
     pulls: int = 0
-    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+    key: str = field(default_factory=lambda: f"stage {next(_numbers)}")
 
     def __post_init__(self) -> None:
         STAGES[self.key] = self

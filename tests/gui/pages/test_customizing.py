@@ -168,7 +168,7 @@ def test_a_backup_is_viewed_and_taken_over(desk: Desk, page: CustomizingPage) ->
             lambda storage: storage.customizing.save("demo", "__databus__", json.dumps(document)), Change.CUSTOMIZING
         )
     )
-    desk.until(lambda: "99" in page.editor.text() and backups(page) > 0)
+    desk.until(lambda: '"log_life_span": 99' in page.editor.text() and backups(page) > 0)
     page.backups.list.setCurrentRow(backups(page) - 1)
     desk.qtbot.mouseClick(page.backups.view_button, Qt.MouseButton.LeftButton)
     desk.until(lambda: page.window().findChild(BackupView))
