@@ -19,10 +19,10 @@ from databus_core.engine.control import command
 from databus_core.engine.dispatcher import Dispatcher, ErrorWatch
 from databus_core.engine.factories import Factories
 from databus_core.engine.peek import peek as peek_sources
+from databus_core.engine.stop_signals import on_stop_signals
 from databus_core.engine.storage import Storage
 from databus_core.errors import DatabaseHeldError
 from databus_core.model.holder import Holder
-from databus_core.model.log import Log
 from databus_core.model.query import LogQuery, Query
 from databus_core.model.queue_entry import QueueStatus
 from databus_core.model.ticket import DispatcherTicket
@@ -100,19 +100,32 @@ def run_headless(ticket: DispatcherTicket, *, once: bool = False) -> NoReturn:
     if once:
         watch = ErrorWatch()
         dispatcher.add_observer(watch)
-        asyncio.run(_every_route_once(dispatcher))
+        asyncio.run(_drive(dispatcher))
+        if dispatcher.configuration_problems:
+            fail("Not every client passenger could travel.")
         raise typer.Exit(TRIPS_HAD_ERRORS if watch.seen else 0)
     say(f"{ticket.system_alias} runs. Press Ctrl-C to stop.")
     raise typer.Exit(dispatcher.run())
 
 
-async def _every_route_once(dispatcher: Dispatcher) -> None:
-    await dispatcher.start(paused=True)
-    try:
-        for row in dispatcher.timetable():
-            await dispatcher.drive(row.client_id, row.client_passenger.name)
-    finally:
-        await dispatcher.shut_down()
+async def _drive(dispatcher: Dispatcher, *wanted: tuple[str, str]) -> None:
+    """One trip of each route, or of every one; a signal lets the running one finish, a second one leaves it."""
+    stopping: list[asyncio.Task[None]] = []
+
+    def stop() -> None:
+        stopping.append(asyncio.create_task(dispatcher.shut_down(leave=bool(stopping))))
+
+    with on_stop_signals(stop):
+        await dispatcher.start(paused=True)
+        try:
+            for route in wanted or [(row.client_id, row.client_passenger.name) for row in dispatcher.timetable()]:
+                if not stopping:
+                    await dispatcher.drive(*route)
+        except asyncio.CancelledError:
+            if not stopping:
+                raise
+        finally:
+            await dispatcher.shut_down()
 
 
 @app.command()
@@ -120,20 +133,13 @@ def drive(client: ClientArgument, passenger: PassengerArgument, ticket_file: Tic
     """Make one trip of one client passenger here and now."""
     with errors_in_words():
         ticket = DispatcherTicket.load(ticket_file)
-        dispatcher = Dispatcher(ticket, Progress(), program="databus drive")
+        watch = ErrorWatch()
+        dispatcher = Dispatcher(ticket, Progress(), watch, program="databus drive")
         try:
-            log = asyncio.run(_one_trip(dispatcher, client, passenger))
+            asyncio.run(_drive(dispatcher, (client, passenger)))
         except DatabaseHeldError as error:
             fail(f"{error} There, `databus expedite` does the same.")
-        raise typer.Exit(TRIPS_HAD_ERRORS if log.has_errors else 0)
-
-
-async def _one_trip(dispatcher: Dispatcher, client: str, passenger: str) -> Log:
-    await dispatcher.start(paused=True)
-    try:
-        return await dispatcher.drive(client, passenger)
-    finally:
-        await dispatcher.shut_down()
+        raise typer.Exit(TRIPS_HAD_ERRORS if watch.seen else 0)
 
 
 @app.command()

@@ -58,11 +58,11 @@ class Boarding:
         """What the puller offers. An error of the puller ends its own pulling and nothing else."""
         try:
             for passenger in self._bus.crew.iterate(puller.pull):
-                if isinstance(passenger, Passenger) and passenger.external_id and passenger.source_system:
-                    yield passenger
+                unfit = passenger.unfit() if isinstance(passenger, Passenger) else "it is no Passenger"
+                if unfit:
+                    self._bus.failed(name, f"Pulled {passenger!r:.200}, which cannot be seated: {unfit}")
                 else:
-                    shown = f"{passenger!r:.200}"
-                    self._bus.failed(name, f"Pulled {shown}, which is no passenger with external id and source system")
+                    yield passenger
         except PluginError as error:
             self._bus.failed(name, f"Pulling failed: {error}", error)
 

@@ -106,9 +106,9 @@ class Crew:
             result = method()
             if inspect.isawaitable(result):
                 return self._loop_runner().run(_await(cast("Awaitable[T]", result)))
-        except PeekNotOffered:
+        except (PeekNotOffered, GeneratorExit):
             raise
-        except Exception as error:
+        except BaseException as error:  # a plug-in may raise anything, sys.exit() included
             raise PluginError(_explained(error)) from error
         return result
 
@@ -143,7 +143,7 @@ class Crew:
 _END = object()
 
 
-def _explained(error: Exception) -> str:
+def _explained(error: BaseException) -> str:
     """An error in one line: our own errors are sentences, of others the type says more than the text."""
     text = str(error).strip()
     if isinstance(error, DatabusError) and text:

@@ -13,7 +13,7 @@ from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.control import ControlListener
 from databus_core.engine.events import Events
 from databus_core.engine.export import Progress, export_client
-from databus_core.engine.factories import Factories
+from databus_core.engine.factories import Factories, option_named
 from databus_core.engine.peek import PullerPeek, peek
 from databus_core.engine.roster import Roster, TimetableRow, read_client
 from databus_core.engine.stop_signals import on_stop_signals
@@ -92,6 +92,11 @@ class Dispatcher:
     def clients(self) -> dict[str, Client]:
         """The usable configuration of every client, by id."""
         return self._roster.clients
+
+    @property
+    def configuration_problems(self) -> list[str]:
+        """What is wrong with the clients' configurations, so that some of their passengers do not travel."""
+        return self._roster.problems
 
     def timetable(self) -> list[TimetableRow]:
         """Every client passenger with its last trip and next departure."""
@@ -360,7 +365,8 @@ class Dispatcher:
 
     def _open_storage(self, ticket: DispatcherTicket, factory: Factory) -> Storage:
         """In a worker thread: a new storage over the ticket's database, held by this process."""
-        database = self._database(ticket.database_module, ticket.database_arguments, ticket, factory)
+        with option_named(ticket, "database_module"):
+            database = self._database(ticket.database_module, ticket.database_arguments, ticket, factory)
         database.open(Holder(self._program, control=self._control.address if self._control else ""))
         return Storage(database, ticket, factory)
 
@@ -368,7 +374,11 @@ class Dispatcher:
     def _observer_of(ticket: DispatcherTicket, factory: Factory) -> DispatcherObserver | None:
         observer = ticket.dispatcher_observer
         if isinstance(observer, str):
-            return factory.create(DispatcherObserver, observer)
+            with option_named(ticket, "dispatcher_observer"):
+                return factory.create(DispatcherObserver, observer)
+        if observer is not None and not isinstance(observer, DispatcherObserver):
+            where = ticket.file or "Ticket"
+            raise TicketError(f"{where}: dispatcher_observer: {observer!r:.80} is no observer and no module's name")
         return observer
 
     async def _read_clients(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
 from databus_core.engine.boarding import Boarding
 from databus_core.engine.bus import Bus, Tally
@@ -19,6 +20,8 @@ from databus_core.model.queue_entry import QueueEntry, Step
 from databus_core.plugins.factory import Factory
 from databus_core.plugins.processor import Processor
 from databus_core.plugins.pusher import Pusher
+
+OutcomeT = TypeVar("OutcomeT")
 
 
 class Driver:
@@ -67,7 +70,9 @@ class Driver:
             self._not_done(entry, step, self._why_not(step))
             return False
         try:
-            outcome = self._bus.crew.call(lambda: processor.process(passenger))
+            outcome = _checked(self._bus.crew.call(lambda: processor.process(passenger)), NotYet, LeaveOut)
+            if unfit := passenger.unfit():
+                raise PluginError(f"it left a passenger that cannot be stored: {unfit}")
         except PluginError as error:
             self._bus.failed(step.name, f"Processing {entry} failed: {error}", error)
             self._not_done(entry, step, str(error))
@@ -112,7 +117,7 @@ class Driver:
             self._not_done(entry, step, self._why_not(step))
             return
         try:
-            outcome = self._bus.crew.call(lambda: pusher.push(passenger))
+            outcome = _checked(self._bus.crew.call(lambda: pusher.push(passenger)), NotYet)
         except PluginError as error:
             self._bus.failed(step.name, f"Pushing {entry} failed: {error}", error)
             self._not_done(entry, step, str(error))
@@ -158,3 +163,11 @@ class Driver:
         if removed:
             self._bus.log.of(__name__).info(f"Removed {removed} passengers completed more than {days:g} days ago")
             self._bus.on_change()
+
+
+def _checked(outcome: OutcomeT, *allowed: type[object]) -> OutcomeT:
+    """What a plug-in answered. Raises PluginError when it is not what the contract allows."""
+    if outcome is not None and not isinstance(outcome, allowed):
+        names = ", ".join(each.__name__ for each in allowed)
+        raise PluginError(f"it answered {outcome!r:.80}; allowed are None, {names}")
+    return outcome

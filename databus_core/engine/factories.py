@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from databus_core.engine.driver import Driver
 from databus_core.engine.queue import Queue
+from databus_core.errors import FactoryError, TicketError
 from databus_core.model.passenger import Passenger
 from databus_core.model.ticket import DispatcherTicket
 from databus_core.plugins.database import Database
@@ -16,27 +20,43 @@ from databus_core.plugins.pusher import Pusher
 
 T = TypeVar("T")
 
+KINDS: dict[type[object], str] = {
+    Database: "database_factory",
+    Driver: "driver_factory",
+    Passenger: "passenger_factory",
+    Queue: "queue_factory",
+    Puller: "puller_factory",
+    Processor: "processor_factory",
+    Pusher: "pusher_factory",
+}
+"""The ticket's option for the factory of each kind."""
+
+
+@contextmanager
+def option_named(ticket: DispatcherTicket, option: str) -> Generator[None]:
+    """What cannot be used becomes a TicketError that names the ticket's file, the option and its value."""
+    try:
+        yield
+    except FactoryError as error:
+        where = ticket.file or "Ticket"
+        raise TicketError(f"{where}: {option}: {getattr(ticket, option)!r:.80} is not allowed: {error}") from error
+
 
 class Factories(Factory):
     """A factory that asks the ticket's factory of each kind."""
 
     def __init__(self, ticket: DispatcherTicket) -> None:
-        """Raises FactoryError when the ticket names a factory that cannot be used."""
+        """Raises TicketError when the ticket names a factory or a driver that cannot be used."""
         self.plugin_folder: Path = add_plugin_folder(ticket.folder)
         super().__init__(self.plugin_folder)
         self._by_kind: dict[type[object], Factory] = {}
-        self._by_kind |= {
-            kind: super(Factories, self).create(Factory, module, self.plugin_folder)
-            for kind, module in (
-                (Database, ticket.database_factory),
-                (Passenger, ticket.passenger_factory),
-                (Queue, ticket.queue_factory),
-                (Puller, ticket.puller_factory),
-                (Processor, ticket.processor_factory),
-                (Pusher, ticket.pusher_factory),
-            )
-        }
-        self._driver_factory = ticket.driver_factory
+        made: dict[type[object], Factory] = {}
+        for kind, option in KINDS.items():
+            with option_named(ticket, option):
+                made[kind] = super().create(Factory, getattr(ticket, option), self.plugin_folder)
+        self._by_kind = made
+        with option_named(ticket, "driver_module"):
+            self.load(Driver, ticket.driver_module)
 
     def load(self, kind: type[T], module: str) -> type[T]:
         factory = self._by_kind.get(kind)

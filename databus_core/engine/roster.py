@@ -61,6 +61,11 @@ class Roster:
         """The usable part of each client's configuration, by id."""
         return {client_id: reading.client or Client() for client_id, reading in self._readings.items()}
 
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with the configurations in force."""
+        return [problem for reading in self._readings.values() for problem in reading.problems]
+
     def take_over(self, client_id: str, reading: Reading) -> tuple[str, ...]:
         """Go by this configuration from now on; answers its problems if they are news.
 

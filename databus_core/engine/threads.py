@@ -33,8 +33,9 @@ async def in_daemon_thread(function: Callable[[], T], name: str) -> T:
         try:
             result = function()
         except BaseException as raised:  # noqa: BLE001 - handed to whoever waits
-            # A StopIteration cannot travel through a future.
-            error = RuntimeError(repr(raised)) if isinstance(raised, StopIteration) else raised
+            # The others cannot travel through a future, or would end the loop.
+            travels = isinstance(raised, Exception) and not isinstance(raised, StopIteration)
+            error = raised if travels else RuntimeError(repr(raised))
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, result, error)
 

@@ -93,7 +93,7 @@ def conduct(
         storage.clean(bus_ticket.client_id, bus_ticket.client)
     except DatabusError as error:
         own_log.error(f"The trip ended early: {error}")
-    except Exception:  # noqa: BLE001 - one trip must not end the dispatcher
+    except BaseException:  # noqa: BLE001 - one trip must not end the dispatcher
         own_log.error(f"The trip crashed\n{traceback.format_exc().rstrip()}")
     own_log.info(
         f"Trip ends: {tally.seated} seated, {tally.processed} processed, {tally.pushed} pushed, "

@@ -10,6 +10,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+LONGEST_DAYS = 36_500
+"""A hundred years: longer spans are slips of the pen, and calendars end."""
+
 ROOT = "root"
 """The client that sees all clients."""
 
@@ -63,8 +66,10 @@ class ClientPassenger(_Document):
     )
     pushers: list[ModuleEntry] = Field(default_factory=list["ModuleEntry"], description="Where passengers go to.")
     queue: str = Field(default=QUEUE_MODULE, description="Queue module.")
-    queue_life_span: float = Field(default=1, ge=0, description="Days that completed passengers stay in the queue.")
-    sync_frequency: float = Field(default=1, gt=0, description="Minutes between two trips.")
+    queue_life_span: float = Field(
+        default=1, ge=0, le=LONGEST_DAYS, description="Days that completed passengers stay in the queue."
+    )
+    sync_frequency: float = Field(default=1, gt=0, le=LONGEST_DAYS * 24 * 60, description="Minutes between two trips.")
 
     @property
     def passenger_module(self) -> str:
@@ -97,7 +102,7 @@ class User(_Document):
 class Client(_Document):
     """The configuration of one client."""
 
-    log_life_span: float = Field(default=1, ge=0, description="Days that logs and backups are kept.")
+    log_life_span: float = Field(default=1, ge=0, le=LONGEST_DAYS, description="Days that logs and backups are kept.")
     passengers: list[ClientPassenger] = Field(default_factory=list["ClientPassenger"], description="What is moved.")
     users: list[User] = Field(default_factory=list["User"], description="Who may sign in; nobody needs to if empty.")
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import TypeAlias
+from typing import TypeAlias, cast
+
+import orjson
 
 from databus_core.model.attachment import Attachment, unique_name
 from databus_core.model.clock import now
@@ -32,6 +35,34 @@ class Passenger:
     properties: dict[str, Json] = field(default_factory=dict[str, "Json"])
     """Further facts about the passenger, JSON values by name."""
     pulled_at: datetime = field(default_factory=now)
+
+    def unfit(self) -> str:
+        """Why it cannot be stored as a plug-in left it; empty when it can."""
+        for name in ("external_id", "source_system", "internal_id"):
+            value: object = getattr(self, name)
+            if not isinstance(value, str) or not value:
+                return f"{name} {value!r:.80} is no text"
+            if value.encode(errors="ignore").decode() != value:
+                return f"{name} {value!r:.80} cannot be written as UTF-8"
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", self.internal_id):
+            return f"internal_id {self.internal_id!r:.80} is no plain id"
+        return self._unfit_parts()
+
+    def _unfit_parts(self) -> str:
+        attachments = cast("object", self.attachments)
+        if not isinstance(attachments, list):
+            return f"attachments {attachments!r:.80} are no list"
+        for attachment in cast("list[object]", attachments):
+            if not isinstance(attachment, Attachment):
+                return f"attachment {attachment!r:.80} is no Attachment"
+        properties = cast("object", self.properties)
+        if not isinstance(properties, dict):
+            return f"properties {properties!r:.80} are no dictionary"
+        try:
+            orjson.dumps(properties)
+        except TypeError as error:
+            return f"properties cannot be stored as JSON: {error}"
+        return ""
 
     def __str__(self) -> str:
         return f"{self.source_system} - {self.external_id} ({self.internal_id})"

@@ -146,6 +146,8 @@ class DispatcherTicket(BaseModel):
             raise TicketError(f"{file}: there is no such ticket. `databus new FOLDER` makes one.") from error
         except json.JSONDecodeError as error:
             raise TicketError(f"{file}: line {error.lineno}, column {error.colno}: {error.msg}") from error
+        except RecursionError as error:
+            raise TicketError(f"{file}: nested too deeply") from error
         except (OSError, UnicodeDecodeError) as error:
             raise TicketError(f"{file}: cannot be read: {error}") from error
         if not isinstance(document, dict):

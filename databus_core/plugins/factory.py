@@ -60,7 +60,8 @@ class Factory:
             return next(iter(found.values()))
         if not found:
             what = f"has no class {class_name!r} that is" if class_name else "defines no class that is"
-            raise FactoryError(kind.__name__, module, f"the module {what} a concrete {kind.__name__}")
+            where = getattr(loaded, "__file__", None) or "built in"
+            raise FactoryError(kind.__name__, module, f"the module ({where}) {what} a concrete {kind.__name__}")
         several = ", ".join(sorted(found))
         raise FactoryError(kind.__name__, module, f"it defines several ({several}); write {name}:{next(iter(found))}")
 
@@ -73,7 +74,7 @@ class Factory:
             raise FactoryError(
                 kind.__name__, module, f"it needs the module {error.name!r}, which is missing"
             ) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise FactoryError(kind.__name__, module, f"{type(error).__name__} on import: {error}") from error
 
     def create(self, kind: type[T], module: str, *args: Any, **kwargs: Any) -> T:
@@ -83,7 +84,7 @@ class Factory:
             return cls(*args, **kwargs)
         except (ValueError, DatabusError) as error:
             raise FactoryError(kind.__name__, module, str(error)) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise FactoryError(kind.__name__, module, f"{type(error).__name__} on creation: {error}") from error
 
     def available(self, kind: type[object]) -> list[str]:
@@ -98,7 +99,7 @@ class Factory:
     def _folder_modules(self) -> list[str]:
         if self._plugin_folder is None or not self._plugin_folder.is_dir():
             return []
-        return [module.name for module in pkgutil.walk_packages([str(self._plugin_folder)])]
+        return [module.name for module in pkgutil.walk_packages([str(self._plugin_folder)], onerror=_pass_over)]
 
     def _offers(self, kind: type[object], module: str) -> bool:
         try:
@@ -106,6 +107,10 @@ class Factory:
         except FactoryError:
             return False
         return True
+
+
+def _pass_over(_package: str) -> None:
+    """A package that raises when it is imported offers nothing; `load` says why."""
 
 
 def supplied_modules() -> list[str]:

@@ -486,3 +486,23 @@ async def test_peek_tells_what_the_puller_could_not_read(dispatcher: Dispatcher,
     stages[0].on_pull = fail
     (shown,) = await dispatcher.peek("demo", "route0")
     assert "the mail server is away" in shown.error
+
+
+@pytest.mark.parametrize("option", ["sync_frequency", "queue_life_span"])
+async def test_a_number_out_of_range_is_refused_by_name(tmp_path: Path, ear: Ear, option: str):
+    good, bad = Stage(waiting=["1"]), Stage()
+    routes = [bad.client_passenger("wrong") | {option: 1e300}, good.client_passenger("right")]
+    dispatcher = Dispatcher(ticket_with(tmp_path, demo=routes), ear)
+    await dispatcher.start()
+    await until(lambda: "right" in ear.of("complete"))
+    await dispatcher.shut_down()
+    assert f"passengers[0].{option}: 1e+300 is not allowed" in "\n".join(ear.of("failed"))
+
+
+@pytest.mark.parametrize("option", ["driver_module", "driver_factory", "queue_factory", "database_module"])
+async def test_a_ticket_that_names_what_cannot_be_used_names_file_and_option(tmp_path: Path, option: str):
+    file = tmp_path / "ticket.json"
+    dispatcher = Dispatcher(DispatcherTicket.parse({option: "no.such"}, file))
+    with pytest.raises(DatabusError, match=rf"ticket\.json: {option}: 'no\.such' is not allowed"):
+        await dispatcher.start()
+    assert dispatcher.state is DispatcherState.STOPPED

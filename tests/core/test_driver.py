@@ -1,6 +1,8 @@
 """One trip: pull, seat, notify, process, push, and what goes wrong on the way."""
 
+import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -325,3 +327,59 @@ async def test_life_spans_remove_what_is_complete_and_never_what_is_not(tmp_path
     assert await trips.entries() == {}
     assert stage.pushed.count(("erp", "2")) == 1, "what one pusher had delivered was pushed again"
     await dispatcher.shut_down()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        ({"properties": {"x": object()}}, "JSON"),
+        ({"external_id": "x\ud800"}, "UTF-8"),
+        ({"attachments": [5]}, "no Attachment"),
+        ({"internal_id": "../../x"}, "internal_id"),
+        ({"external_id": ""}, "external_id"),
+    ],
+)
+async def test_one_bad_passenger_of_a_batch_keeps_nobody_else_off_the_bus(
+    trips: Trips, stage: Stage, spoil: dict[str, Any], told: str
+):
+    def change(passenger: Passenger) -> None:
+        if passenger.external_id == "2":
+            for name, value in spoil.items():
+                setattr(passenger, name, value)
+
+    stage.spoil = change
+    log = await trips.drive()
+    assert told in messages(log)
+    assert {number for _, number in stage.pushed} == {"1", "3"}
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        lambda passenger: "nonsense",
+        lambda passenger: True,
+        lambda passenger: setattr(passenger, "attachments", None),
+        lambda passenger: setattr(passenger, "attachments", [5]),
+        lambda passenger: passenger.properties.update(x=object()),
+        lambda passenger: sys.exit(3),
+        lambda passenger: (_ for _ in ()).throw(KeyboardInterrupt),
+        lambda passenger: (_ for _ in ()).throw(asyncio.CancelledError),
+    ],
+    ids=["text", "true", "no list", "no attachment", "no json", "exit", "interrupt", "cancel"],
+)
+async def test_a_processor_that_goes_mad_is_an_error_of_its_step_alone(trips: Trips, stage: Stage, nonsense: Any):
+    stage.on_process = lambda role, passenger: (
+        nonsense(passenger) if (role, passenger.external_id) == ("second", "1") else None
+    )
+    log = await trips.drive()
+    assert (await trips.step("1", "second")).error
+    assert {number for _, number in stage.pushed} == {"2", "3"}
+    assert log.last is not None
+    assert "Trip ends" in log.last.message
+
+
+async def test_a_pusher_that_says_false_has_not_delivered(trips: Trips, stage: Stage):
+    stage.on_push = lambda role, passenger: False if role == "erp" else None
+    await trips.drive()
+    assert "answered False" in (await trips.step("1", "erp")).error
+    assert ("crm", "1") in stage.pushed

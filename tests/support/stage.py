@@ -35,6 +35,8 @@ class Stage:
     """Content of each passenger's attachment; {} stands for the external id."""
     attach: Callable[[str], list[Attachment]] = lambda external_id: []
     """Further attachments, by external id."""
+    spoil: Callable[[Passenger], object] = nothing
+    """What the source does to each passenger."""
     on_pull: Callable[[str], object] = nothing
     on_notify: Callable[[str], object] = nothing
     on_process: Callable[[str, Passenger], Any] = nothing
@@ -75,9 +77,10 @@ class StagePuller(Puller):
         for external_id in list(stage.waiting):
             stage.on_pull(external_id)
             text = Attachment.text("order.txt", stage.text.format(external_id))
-            yield Passenger(
-                external_id=external_id, source_system="shop", attachments=[text, *stage.attach(external_id)]
-            )
+            attachments = [text, *stage.attach(external_id)]
+            passenger = Passenger(external_id=external_id, source_system="shop", attachments=attachments)
+            stage.spoil(passenger)
+            yield passenger
 
     def notify_passengers_seated(self, passengers: Sequence[Passenger]) -> None:
         stage = STAGES[self.arguments.stage]
