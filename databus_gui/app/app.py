@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
@@ -100,6 +101,10 @@ class Desktop:
             else:
                 if file is None:
                     return FINE
+            finally:
+                # What is left of the window must go on this thread: Qt's objects crash when a worker thread's garbage
+                # collection destroys them.
+                gc.collect()
 
     async def _work_with(self, file: Path) -> Path | None:
         """One window on that ticket; answers the ticket to open next. Raises DatabusError when it cannot start."""
