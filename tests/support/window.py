@@ -141,6 +141,8 @@ def open_window(
 
     def open_window(ticket: DispatcherTicket, *, client_id: str = "acme", paused: bool = True) -> MainWindow:
         signals = DispatcherSignals()
+        states: list[DispatcherState] = []
+        signals.state_changed.connect(states.append)
         dispatcher = Dispatcher(ticket, SignalObserver(signals), program="tests")
         window = MainWindow(Session(dispatcher, signals, settings, client_id))
         windows.append(window)
@@ -150,6 +152,7 @@ def open_window(
         window.resize(1240, 700)
         window.show()
         qtbot.waitExposed(window)
+        qtbot.waitUntil(lambda: states[-1:] == [dispatcher.state])  # the window has heard of the start
         return window
 
     yield open_window
