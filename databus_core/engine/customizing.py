@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from databus_core.errors import CustomizingError, DamagedError, DatabaseError, NotFoundError
 from databus_core.files import write_durably
 from databus_core.model.client import ROOT, Client, ClientList
+from databus_core.model.client_id import known_as
 from databus_core.model.customizing import CLIENTS_NODE, DATABUS_NODE, CustomizingBackup, problems_in
 from databus_core.model.problem import Problem
 from databus_core.model.query import Query
@@ -47,7 +48,7 @@ class Customizing:
         nodes += [
             Node(file.file_id, file.file_id, str(self._path(file)))
             for file in self._external
-            if file.client_id == client_id
+            if known_as(file.client_id, [client_id])
         ]
         return nodes
 
@@ -81,8 +82,7 @@ class Customizing:
         """What is wrong with a text before it is saved, each with its line. Empty when it may be saved."""
         problems = problems_in(node, text)
         if node == CLIENTS_NODE and not problems:
-            wanted = {item.id for item in ClientList.model_validate_json(text).clients}
-            problems = list(self._client_problems(wanted))
+            problems = list(self._client_problems(set(self._listed(text))))
         return problems
 
     def save(self, client_id: str, node: str, text: str, based_on: str | None = None) -> None:
@@ -156,7 +156,7 @@ class Customizing:
         return _usable_part(document), problems
 
     def _file(self, client_id: str, node: str) -> ExternalConfigFile:
-        return next(file for file in self._external if file.client_id == client_id and file.file_id == node)
+        return next(file for file in self._external if file.file_id == node and known_as(file.client_id, [client_id]))
 
     def _path(self, file: ExternalConfigFile) -> Path:
         return self._folder / Path(file.path).expanduser()
@@ -173,9 +173,13 @@ class Customizing:
                 problems.append(Problem(("clients",), message))
         return problems
 
-    def _save_clients(self, text: str) -> None:
-        wanted = [item.id for item in ClientList.model_validate_json(text).clients]
+    def _listed(self, text: str) -> list[str]:
+        """The clients of a document `__clients__`; those that there are, by the ids that they have."""
         present = self._database.client_ids()
+        return [known_as(item.id, present) or item.id for item in ClientList.model_validate_json(text).clients]
+
+    def _save_clients(self, text: str) -> None:
+        wanted, present = self._listed(text), self._database.client_ids()
         for client_id in wanted:
             if client_id not in present:
                 self._database.create_client(client_id)

@@ -402,6 +402,7 @@ class Dispatcher:
         if verb == "expedite":
             await self.expedite(client_id, **arguments)
         elif verb == "set_step":
+            client_id = self._roster.client_id(client_id)
             arguments["status"] = QueueStatus(arguments["status"])
             await self.change(lambda storage: storage.queue(client_id).set_step(**arguments), Change.QUEUE, client_id)
         else:

@@ -12,6 +12,7 @@ from databus_core.engine.storage import Storage
 from databus_core.engine.timetable import Route, Timetable
 from databus_core.errors import DatabusError, NotFoundError
 from databus_core.model.client import Client, ClientPassenger
+from databus_core.model.client_id import known_as
 from databus_core.model.trip import TripRecord
 
 
@@ -106,12 +107,17 @@ class Roster:
 
     def route(self, client_id: str, client_passenger: str) -> Route:
         """The route of that name. Raises NotFoundError."""
-        if client_id not in self._readings:
-            known = ", ".join(self._readings) or "none"
-            raise NotFoundError(f"There is no client {client_id!r}; there are: {known}.")
-        route = Route(client_id, client_passenger)
+        route = Route(self.client_id(client_id), client_passenger)
         self.bus_ticket(route)
         return route
+
+    def client_id(self, meant: str) -> str:
+        """The id of the client that a person means. Raises NotFoundError."""
+        client_id = known_as(meant, self._readings)
+        if client_id is None:
+            known = ", ".join(self._readings) or "none"
+            raise NotFoundError(f"There is no client {meant!r}; there are: {known}.")
+        return client_id
 
     def bus_ticket(self, route: Route) -> BusTicket:
         """A ticket for one trip by the present configuration. Raises NotFoundError."""

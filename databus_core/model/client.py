@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from databus_core.model.client_id import lookalike, why_no_client_id
 
 LONGEST_DAYS = 36_500
 """A hundred years: longer spans are slips of the pen, and calendars end."""
@@ -122,12 +124,16 @@ class Client(_Document):
         return next((passenger for passenger in self.passengers if passenger.name == name), None)
 
 
+def _client_id(text: str) -> str:
+    if why := why_no_client_id(text):
+        raise ValueError(why)
+    return text
+
+
 class ClientListItem(_Document):
     """One client in the document `__clients__`."""
 
-    id: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$", description="Letters, digits, _ . - ; also its folder."
-    )
+    id: Annotated[str, AfterValidator(_client_id)] = Field(description="Its name; in files, its folder's, too.")
 
 
 class ClientList(_Document):
@@ -137,12 +143,15 @@ class ClientList(_Document):
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> ClientList:
-        twice = [name for name, count in Counter(item.id.lower() for item in self.clients).items() if count > 1]
-        if twice:
-            raise ValueError(f"client {twice[0]!r} is listed twice")
+        first: dict[str, str] = {}
+        for number, item in enumerate(self.clients):
+            other = first.setdefault(lookalike(item.id), item.id)
+            if len(first) <= number:
+                also = f", once as {other!r}" if other != item.id else ""
+                raise ValueError(f"client {item.id!r} is listed twice{also}")
         return self
 
     @classmethod
-    def of(cls, ids: Mapping[str, object] | list[str]) -> ClientList:
-        """The list of these clients."""
-        return cls(clients=[ClientListItem(id=client_id) for client_id in ids])
+    def of(cls, ids: Sequence[str]) -> ClientList:
+        """The list of these clients, as they are: folders may hold what a person would not be allowed to enter."""
+        return cls.model_construct(clients=[ClientListItem.model_construct(id=client_id) for client_id in ids])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import threading
@@ -35,6 +36,11 @@ from tests.support.engines import Engine
 from tests.support.entries import completed, entries, entry, minutes, state
 
 LARGE = 64 << 20
+
+CLIENT_IDS = [
+    *("Müller GmbH", "Mu\u0308ller & Söhne", "İstanbul A.Ş. 2", "漢字", "\u067e\u0627\u0631\u0633\u200c\u062e"),
+    *("R&D (EU), 50 % + 'x'", "_-", "con-tact", "x" * 100, "ü" * 100, "漢" * 66),
+]
 
 
 def ids(database: Database, **filters: object) -> list[str]:
@@ -235,14 +241,55 @@ def test_clients_are_listed_root_first_then_by_name(engine: Engine, database: Da
     database.close()
 
 
-@pytest.mark.parametrize(
-    "client_id", ["acme", "ACME", "", "..", "a/b", "a\\b", ".hidden", "a b", "x" * 101, "con", "é"]
-)
-def test_a_client_that_exists_or_cannot_be_is_not_created(database: Database, client_id: str) -> None:
-    database.create_client("acme")
-    with pytest.raises(DatabaseError):
+@pytest.mark.parametrize("client_id", CLIENT_IDS)
+def test_a_client_may_be_called_what_a_folder_can_be_called_anywhere(
+    engine: Engine, database: Database, tmp_path: Path, client_id: str
+) -> None:
+    database.create_client(client_id)
+    database.seat(client_id, [entry()])
+    written_log(database, message(1))
+    database = again(engine, database, tmp_path)
+    assert database.client_ids() == [ROOT, client_id]
+    assert database.seat(client_id, [entry()]) == [False]
+    assert database.configuration(client_id)
+    database.remove_client(client_id)
+    assert database.client_ids() == [ROOT]
+    database.close()
+
+
+@pytest.mark.parametrize("client_id", ["acme", "ACME", "MÜLLER", "Mu\u0308ller"])
+def test_a_client_that_exists_is_not_created(database: Database, client_id: str) -> None:
+    for present in ("acme", "Müller"):
+        database.create_client(present)
+    with pytest.raises(DatabaseError, match="already"):
         database.create_client(client_id)
-    assert database.client_ids() == [ROOT, "acme"]
+    assert database.client_ids() == [ROOT, "Müller", "acme"]
+
+
+@pytest.mark.parametrize(
+    ("client_id", "why"),
+    [
+        ("", "is empty"),
+        *((client_id, "dot or a space") for client_id in (".", "..", ".hidden", "a.", " a", "a ", "a\u00a0")),
+        *((f"a{sign}b", f"has {sign} in it") for sign in '/\\:*?"<>|'),
+        *((f"a{control}b", "control character U+") for control in "\0\n\x7f\x85\u2028\u202e\u200b\udcff"),
+        *((name, "for themselves") for name in ("con", "NUL.txt", "Com1", "lpt¹.a.b", "CONIN$", "Thumbs.db")),
+        *((name, "too long") for name in ("x" * 101, "漢" * 67)),
+    ],
+)
+def test_a_client_that_cannot_be_is_not_created(database: Database, client_id: str, why: str) -> None:
+    with pytest.raises(DatabaseError, match=f"cannot be called .*{re.escape(why)}.*; up to 100 characters"):
+        database.create_client(client_id)
+    assert database.client_ids() == [ROOT]
+
+
+def test_a_client_is_found_however_unicode_composes_its_letters(database: Database) -> None:
+    on_disk, typed = "Mu\u0308ller GmbH", "Müller GmbH"
+    database.create_client(on_disk)
+    assert database.seat(typed, [entry()]) == [True]
+    assert database.client_ids() == [ROOT, on_disk]
+    database.remove_client(typed)
+    assert database.client_ids() == [ROOT]
 
 
 def test_a_removed_client_is_out_of_use_and_its_name_free(engine: Engine, database: Database, tmp_path: Path) -> None:

@@ -151,6 +151,19 @@ def test_logs_are_listed_and_read(folder: Path) -> None:
     assert "Trip of orders begins" in read[0]
 
 
+@pytest.mark.parametrize("on_disk", ["Müller GmbH", "Mu\u0308ller GmbH"])
+def test_a_client_with_a_name_as_people_have_them(tmp_path: Path, stage: Stage, on_disk: str) -> None:
+    ticket_with(tmp_path, root=[], **{on_disk: [stage.client_passenger()]})
+    typed = "Müller GmbH"
+    assert in_process(tmp_path, "check").exit_code == 0
+    assert in_process(tmp_path, "drive", typed, "orders").exit_code == 0
+    internal_id = answered(tmp_path, "queue", typed)[0]["internal_id"]
+    assert in_process(tmp_path, "queue-set", typed, internal_id, "erp", "incomplete").exit_code == 0
+    (log,) = answered(tmp_path, "logs", typed)
+    assert (log["client_passenger"], log["worst"]) == ("orders", "info")
+    assert answered(tmp_path, "peek", typed, "orders")
+
+
 def test_what_waits_is_shown_and_stays(folder: Path, stage: Stage) -> None:
     (puller,) = answered(folder, "peek", "demo", "orders")
     assert [(item["external_id"], item["state"]) for item in puller["items"]] == [("1", "new"), ("2", "new")]

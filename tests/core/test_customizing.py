@@ -41,7 +41,13 @@ def test_a_node_of_the_users_own_may_hold_any_json(text: str) -> None:
 def test_a_right_document_has_no_problems() -> None:
     client = {"passengers": [{"name": "orders", "pullers": ["a", {"module": "b"}], "note": "mine"}], "comment": "kept"}
     assert problems_in(DATABUS_NODE, json.dumps(client)) == []
-    assert problems_in(CLIENTS_NODE, '{"clients": [{"id": "demo"}, {"id": "root"}]}') == []
+    assert problems_in(CLIENTS_NODE, '{"clients": [{"id": "demo"}, {"id": "root"}, {"id": "Müller GmbH"}]}') == []
+
+
+def test_a_client_that_cannot_be_is_told_with_what_is_allowed() -> None:
+    problem = only_problem(CLIENTS_NODE, '{"clients": [{"id": "root"},\n{"id": "a/b"}]}')
+    assert place(problem) == (2, 8)
+    assert problem.message.startswith("'a/b' is not allowed: it has / in it; up to 100 characters")
 
 
 def test_every_wrong_value_is_told_with_its_line() -> None:
@@ -78,7 +84,9 @@ def test_a_document_of_the_wrong_kind_is_told_at_its_start() -> None:
         (DATABUS_NODE, '{"passengers": [{"name": "orders"}, {"name": "orders"}]}', "passenger 'orders'"),
         (DATABUS_NODE, '{"users": [{"username": "eve"}, {"username": "eve"}]}', "user 'eve'"),
         (DATABUS_NODE, '{"passengers": [{"name": "a", "pullers": ["m"], "pushers": ["m"]}]}', "plug-in 'm'"),
+        (CLIENTS_NODE, '{"clients": [{"id": "demo"}, {"id": "demo"}]}', "client 'demo'"),
         (CLIENTS_NODE, '{"clients": [{"id": "Demo"}, {"id": "demo"}]}', "client 'demo'"),
+        (CLIENTS_NODE, '{"clients": [{"id": "Mu\u0308ller"}, {"id": "MÜLLER"}]}', "client 'MÜLLER'"),
     ],
 )
 def test_a_name_given_twice_is_refused(node: str, text: str, twice: str) -> None:

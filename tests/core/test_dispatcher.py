@@ -24,7 +24,7 @@ from databus_core.database.json_files import JsonFiles
 from databus_core.engine.control import command
 from databus_core.errors import CustomizingError, DatabaseHeldError, DispatcherError, NotFoundError
 from databus_core.model.query import Query
-from databus_core.model.ticket import DispatcherTicket
+from databus_core.model.ticket import DispatcherTicket, ExternalConfigFile
 from databus_core.plugins.database import DatabaseContext
 from tests.support.stage import Stage, hang_until, ticket_with
 
@@ -317,6 +317,47 @@ async def test_clients_are_added_by_name_and_not_removed_with_passengers_that_wa
         await dispatcher.read(lambda s: s.customizing.save("demo", "__clients__", only_root))
     await save("root", "demo")
     assert set(dispatcher.clients) == {"root", "demo"}
+
+
+async def test_a_client_whose_folder_composes_its_letters_otherwise_is_the_one_that_a_person_types(
+    tmp_path: Path, ear: Ear
+):
+    on_disk, typed = "Mu\u0308ller GmbH", "Müller GmbH"
+    stage = Stage(waiting=["1"])
+    ticket = ticket_with(tmp_path, root=[], **{on_disk: [stage.client_passenger()]})
+    (tmp_path / "prices.json").write_text("{}")
+    ticket = ticket.model_copy(
+        update={"external_config_files": [ExternalConfigFile(client_id=typed, file_id="prices", path="prices.json")]}
+    )
+    dispatcher = Dispatcher(ticket, ear)
+    await dispatcher.start()
+    await until(lambda: "orders" in ear.of("complete"))
+    control = JsonFiles(DatabaseContext(folder=tmp_path, arguments=ticket.database_arguments)).holder()
+    assert control is not None
+    await asyncio.to_thread(command, control.control, "expedite", client_id=typed, client_passenger="orders")
+    await until(lambda: ear.of("complete").count("orders") == 2)
+    (row,) = (await dispatcher.read(lambda s: s.database.queue_rows(Query(client_id=typed)))).rows
+    request = {"internal_id": row.internal_id, "step_name": "erp", "status": "incomplete"}
+    ear.heard.clear()
+    await asyncio.to_thread(command, control.control, "set_step", client_id=typed, **request)
+    await until(lambda: (Change.QUEUE, on_disk) in ear.of("changed"))
+    assert await dispatcher.read(lambda s: s.customizing.text(on_disk, "prices")) == "{}"
+    text = json.dumps({"clients": [{"id": "root"}, {"id": typed}]})
+    await dispatcher.change(lambda s: s.customizing.save("root", "__clients__", text), Change.CLIENTS)
+    assert set(dispatcher.clients) == {"root", on_disk}
+    await dispatcher.shut_down()
+
+
+async def test_clients_that_some_systems_cannot_tell_apart_are_listed_and_may_not_be_added(tmp_path: Path, ear: Ear):
+    ticket = ticket_with(tmp_path, root=[], demo=[], Demo=[])
+    dispatcher = Dispatcher(ticket, ear)
+    await dispatcher.start(paused=True)
+    listed = await dispatcher.read(lambda s: s.customizing.text("root", "__clients__"))
+    assert [item["id"] for item in json.loads(listed)["clients"]] == ["root", "Demo", "demo"]
+    with pytest.raises(CustomizingError, match="'demo' is listed twice, once as 'Demo'"):
+        await dispatcher.read(lambda s: s.customizing.save("root", "__clients__", listed))
+    assert ear.of("failed") == []
+    await dispatcher.shut_down()
 
 
 async def test_a_second_dispatcher_is_refused_and_told_who_holds_the_data(

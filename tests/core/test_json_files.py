@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -238,6 +239,59 @@ def test_an_old_folder_opens(tmp_path: Path, old_client: Path, reports: Reports)
     assert database.seat("demo", [entry("A-17")]) == [False]
     database.close()
     assert files(old_client) == before
+
+
+def test_old_clients_open_whatever_they_are_called(tmp_path: Path, old_client: Path, reports: Reports) -> None:
+    names = ["DEMO", "Mu\u0308ller GmbH", "Müller GmbH", "a, b & c", "Öztürk"]
+    for name in names:
+        shutil.copytree(old_client, old_client.with_name(name))
+    before = files(old_client.parent)
+    database = JSON_FILES.opened(tmp_path, reports.append)
+    assert database.client_ids() == ["root", *sorted([*names, "demo"])]
+    assert [only_row(database, name).external_id for name in names] == ["A-17"] * len(names)
+    assert reports == []
+    database.close()
+    assert before.items() <= files(old_client.parent).items()
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("trailing ", "'.*trailing ' is left alone: its passengers wait until .* ends with a dot or a space;"),
+        ("what?", "it has ? in it; up to 100 characters .* are allowed"),
+        ("aux", "operating systems keep this name for themselves; .* are allowed"),
+        (os.fsdecode(b"M\xfcller"), r"'.*M\udcfcller' is left alone: .* it has the control character U+DCFC"),
+    ],
+)
+@pytest.mark.skipif(os.name == "nt", reason="no such folder can be there")
+def test_an_old_client_with_an_impossible_name_is_left_alone_and_told_why(
+    tmp_path: Path, old_client: Path, reports: Reports, name: str, why: str
+) -> None:
+    folder = old_client.rename(old_client.with_name(name))
+    before = files(folder)
+    database = JSON_FILES.opened(tmp_path, reports.append)
+    assert database.client_ids() == ["root"]
+    database.close()
+    (report,) = reports
+    assert re.search(re.escape(why).replace(r"\.\*", ".*"), report)
+    report.encode()
+    assert files(folder) == before
+
+
+def test_what_is_no_client_is_left_alone_and_told_why(tmp_path: Path, client: Path, reports: Reports) -> None:
+    (client.parent / "notes.md").write_text("by a person")
+    (client.parent / "my folder").mkdir()
+    (client.parent / "half").mkdir()
+    (client.parent / "half/pqueue").write_text("no folder")
+    database = JSON_FILES.opened(tmp_path, reports.append)
+    assert database.client_ids() == ["root"]
+    assert len(reports) == 3
+    assert "it is no folder" in reports.about("notes.md")[0]
+    assert "has none of config.json, pqueue, log in it" in reports.about("my folder")[0]
+    assert re.search("its passengers wait: .*pqueue: (File exists|Not a directory)", reports.about("half")[0])
+    with pytest.raises(DatabaseError, match=r"'my folder': there is '.*my folder' already"):
+        database.create_client("my folder")
+    database.close()
 
 
 @pytest.mark.parametrize("colon", [":", "-"])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from databus_core.database.json_files.client_folder import EMPTY_CONFIGURATION, ClientFolder, file_time
 from databus_core.database.json_files.durable import Flusher, temporary_name, write_atomically
@@ -13,9 +13,7 @@ from databus_core.database.json_files.layout import TEMPORARY, JsonFilesArgument
 from databus_core.errors import DatabaseError, NotFoundError
 from databus_core.files import make_folder, replace, sync_folder
 from databus_core.model.client import ROOT
-
-_CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}(?<!\.)")
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+from databus_core.model.client_id import known_as, lookalike, why_no_client_id
 
 
 class Clients:
@@ -46,16 +44,33 @@ class Clients:
         elif not place.is_dir():
             raise NotFoundError(f"There is no database in {self._arguments.database_dir}: {place} is missing.")
         for folder in sorted(place.iterdir()):
-            if is_ignored(folder.name):
-                continue
-            if _is_client_id(folder.name) and folder.is_dir() and self._is_furnished(folder.name):
-                self._clients[folder.name] = self._client(folder.name)
-            else:
-                self._report(f"{folder} is no client's folder and is left alone.")
+            if not is_ignored(folder.name):
+                self._take_in(folder)
 
-    def _is_furnished(self, client_id: str) -> bool:
-        layout = self._arguments.client(client_id)
-        return any(path.exists() for path in (layout.config, layout.queue, layout.logs))
+    def _take_in(self, folder: Path) -> None:
+        """Use the folder if it is a client's, else say why not: one that cannot be used harms no other."""
+        try:
+            why = self._why_no_client(folder)
+            if not why:
+                self._clients[folder.name] = self._client(folder.name)
+        except (PermissionError, FileExistsError, NotADirectoryError) as error:
+            if folder.name == ROOT:
+                raise
+            why = f"its passengers wait: {error.filename}: {error.strerror}"
+        if why:
+            self._report(f"{str(folder)!r} is left alone: {why}.")
+
+    def _why_no_client(self, folder: Path) -> str:
+        """Why a name in the folder of all clients is no client's; empty when it is one's."""
+        if not folder.is_dir():
+            return "it is no folder, so it is no client's"
+        layout = self._arguments.client(folder.name)
+        parts = (layout.config, layout.queue, layout.logs)
+        if not any(path.exists() for path in parts):
+            names = ", ".join(path.relative_to(folder).as_posix() for path in parts)
+            return f"it has none of {names} in it, so it is no client's"
+        why = why_no_client_id(folder.name)
+        return f"its passengers wait until it has a name that a client can have: {why}" if why else ""
 
     def _client(self, client_id: str) -> ClientFolder:
         client = ClientFolder(self._arguments.client(client_id), self._flusher, self._report, writable=self._writable)
@@ -75,21 +90,23 @@ class Clients:
 
     def __getitem__(self, client_id: str) -> ClientFolder:
         """One client. Raises NotFoundError."""
-        client = self._clients.get(client_id)
-        if client is None:
+        return self._clients[self._known(client_id)]
+
+    def _known(self, client_id: str) -> str:
+        known = known_as(client_id, self._clients)
+        if known is None:
             raise NotFoundError(f"There is no client {client_id!r:.200} in {self._arguments.database_dir}.")
-        return client
+        return known
 
     def create(self, client_id: str) -> None:
         """See Database.create_client."""
-        if not _is_client_id(client_id):
-            raise DatabaseError(
-                f"A client cannot be called {client_id!r:.200}: up to 100 letters, digits, '_', '.' and '-' are "
-                f"allowed, a letter or digit first."
-            )
+        if why := why_no_client_id(client_id):
+            raise DatabaseError(f"A client cannot be called {client_id!r:.200}: {why}.")
         with self._lock:
-            if client_id.lower() in {path.name.lower() for path in self._arguments.clients.iterdir()}:
-                raise DatabaseError(f"There is a client {client_id!r} in {self._arguments.database_dir} already.")
+            wanted = lookalike(client_id)
+            taken = next((path for path in self._arguments.clients.iterdir() if lookalike(path.name) == wanted), None)
+            if taken is not None:
+                raise DatabaseError(f"A client cannot be called {client_id!r}: there is {str(taken)!r} already.")
             self._furnish(client_id)
             self._clients = self._clients | {client_id: self._client(client_id)}
 
@@ -111,14 +128,11 @@ class Clients:
         if client_id == ROOT:
             raise DatabaseError("The client 'root' sees all clients and cannot be removed.")
         with self._lock:
-            client = self[client_id]
+            client_id = self._known(client_id)
+            client = self._clients[client_id]
             self._clients = {key: value for key, value in self._clients.items() if key != client_id}
             client.close()
             make_folder(self._arguments.removed)
             replace(self._arguments.client(client_id).folder, self._arguments.removed / f"{client_id}-{file_time()}")
             sync_folder(self._arguments.removed)
             sync_folder(self._arguments.clients)
-
-
-def _is_client_id(name: str) -> bool:
-    return bool(_CLIENT_ID.fullmatch(name)) and not _RESERVED.fullmatch(name)

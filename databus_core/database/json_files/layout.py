@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from databus_core.model.client_id import LEFT_BY_SYSTEMS
 from databus_core.model.ticket_path import TicketPath
 from databus_core.plugins.plugin import Arguments
 
@@ -17,9 +18,6 @@ TEMPORARY = ".tmp-"
 
 WORKSHOP = ".temp"
 """Folder inside the queue's folder where seats are made ready and broken up; emptied at each open."""
-
-IGNORED = {"thumbs.db", "desktop.ini", "lost+found"}
-"""Left by operating systems, as are hidden files: nobody needs to hear of them."""
 
 
 def _with_separators(value: object) -> object:
@@ -123,5 +121,5 @@ class ClientLayout:
 
 
 def is_ignored(name: str) -> bool:
-    """Whether a file of that name is of no interest to anybody."""
-    return name.startswith(".") or name.lower() in IGNORED
+    """Whether a file of that name is of no interest to anybody: an operating system left it, or hides it."""
+    return name.startswith(".") or name.lower() in LEFT_BY_SYSTEMS
