@@ -13,6 +13,7 @@ from databus_core.errors import AttachmentError, PluginError
 from databus_core.model.client import ModuleReference
 from databus_core.model.passenger import Passenger
 from databus_core.model.queue_entry import QueueEntry, Step, StepKind
+from databus_core.plugins.factory import module_of
 from databus_core.plugins.puller import Puller
 
 SEAT_BATCH = 100
@@ -70,7 +71,7 @@ class Boarding:
         kind = type(passenger)
         return QueueEntry(
             client_passenger=self._route.name,
-            passenger_module=self._route.passenger_module if kind is Passenger else kind.__module__,
+            passenger_module=self._route.passenger_module if kind is Passenger else module_of(kind),
             external_id=str(passenger.external_id),
             source_system=str(passenger.source_system),
             internal_id=passenger.internal_id,

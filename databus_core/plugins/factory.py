@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import inspect
 import pkgutil
+import re
 import sys
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -23,6 +27,9 @@ SUPPLIED_PACKAGES = ("databus_core.connectors", "databus_core.database")
 
 PLUGIN_FOLDER = "plugins"
 """Folder beside the ticket whose modules are plug-ins."""
+
+_PACKAGE = "databus_plugins_"
+"""Begins the name of a package that stands for a plug-in folder."""
 
 
 def add_plugin_folder(ticket_folder: Path) -> Path:
@@ -67,7 +74,7 @@ class Factory:
 
     def _import(self, kind: type[object], module: str, name: str) -> ModuleType:
         try:
-            return importlib.import_module(name)
+            return importlib.import_module(self._importable(name))
         except ModuleNotFoundError as error:
             if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
                 raise FactoryError(kind.__name__, module, f"there is no module {error.name!r}") from error
@@ -76,6 +83,19 @@ class Factory:
             ) from error
         except (Exception, SystemExit) as error:
             raise FactoryError(kind.__name__, module, f"{type(error).__name__} on import: {error}") from error
+
+    def _importable(self, name: str) -> str:
+        """The name to import: the plug-in folder's own module comes first, also when Python has one of its name.
+
+        Such a module is imported below a package that stands for the folder: everybody else goes on importing
+        Python's, whose name it leaves alone.
+        """
+        if self._plugin_folder is None:
+            return name
+        own = _specs(name, str(self._plugin_folder))
+        if not own or own[-1].origin is None or _is_what_python_imports(own[0]):
+            return name
+        return f"{_package_of(self._plugin_folder)}.{name}"
 
     def create(self, kind: type[T], module: str, *args: Any, **kwargs: Any) -> T:
         """An object of that class, made with these arguments. Raises FactoryError, with the cause chained."""
@@ -97,9 +117,7 @@ class Factory:
         return [name for name in dict.fromkeys(names) if self._offers(kind, name)]
 
     def _folder_modules(self) -> list[str]:
-        if self._plugin_folder is None or not self._plugin_folder.is_dir():
-            return []
-        return [module.name for module in pkgutil.walk_packages([str(self._plugin_folder)], onerror=_pass_over)]
+        return list(_modules_in(self._plugin_folder)) if self._plugin_folder is not None else []
 
     def _offers(self, kind: type[object], module: str) -> bool:
         try:
@@ -109,8 +127,46 @@ class Factory:
         return True
 
 
-def _pass_over(_package: str) -> None:
-    """A package that raises when it is imported offers nothing; `load` says why."""
+def module_of(cls: type[object]) -> str:
+    """The name by which a factory finds the module that defines a class, whatever it was imported as."""
+    return re.sub(rf"^{_PACKAGE}\w+\.", "", cls.__module__)
+
+
+def _modules_in(folder: Path, prefix: str = "") -> Iterator[str]:
+    """Names of every module below a folder; none of them is imported."""
+    for module in pkgutil.iter_modules([str(folder)], prefix):
+        yield module.name
+        if module.ispkg:
+            yield from _modules_in(folder / module.name.removeprefix(prefix), f"{module.name}.")
+
+
+def _specs(name: str, folder: str) -> list[ModuleSpec]:
+    """What the folder has under a dotted name, a spec for each of its parts; empty when it has no such module."""
+    specs: list[ModuleSpec] = []
+    path: Iterable[str] = [folder]
+    parts = name.split(".")
+    for number in range(1, len(parts) + 1):
+        spec = PathFinder.find_spec(".".join(parts[:number]), list(path))
+        if spec is None:
+            return []
+        specs.append(spec)
+        path = spec.submodule_search_locations or ()
+    return specs
+
+
+def _is_what_python_imports(own: ModuleSpec) -> bool:
+    loaded = sys.modules.get(own.name)
+    found = loaded.__spec__ if loaded is not None else importlib.util.find_spec(own.name)
+    return found is not None and found.origin == own.origin
+
+
+def _package_of(folder: Path) -> str:
+    """Name of a package whose modules are the folder's; it is made when it is needed first."""
+    name = f"{_PACKAGE}{blake2b(str(folder).encode(), digest_size=8).hexdigest()}"
+    spec = ModuleSpec(name, None, is_package=True)
+    spec.submodule_search_locations = [str(folder)]
+    sys.modules.setdefault(name, importlib.util.module_from_spec(spec))
+    return name
 
 
 def supplied_modules() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,33 @@ def test_a_client_with_a_name_as_people_have_them(tmp_path: Path, stage: Stage, 
     (log,) = answered(tmp_path, "logs", typed)
     assert (log["client_passenger"], log["worst"]) == ("orders", "info")
     assert answered(tmp_path, "peek", typed, "orders")
+
+
+def test_plug_ins_that_are_called_like_modules_of_python_do_a_whole_trip(tmp_path: Path) -> None:
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    (plugins / "calendar.py").write_text(
+        "from databus_core import Passenger, Puller, Pusher\n"
+        "class Date(Passenger): ...\n"
+        "class Dates(Puller):\n"
+        "    def pull(self): yield Date(external_id='1', source_system='wall', properties={'day': 'Monday'})\n"
+        "    def notify_passengers_seated(self, passengers): ...\n"
+    )
+    (plugins / "queue.py").write_text(
+        "from pathlib import Path\n"
+        "from databus_core import Pusher\n"
+        "class Line(Pusher):\n"
+        "    def push(self, passenger):\n"
+        "        text = type(passenger).__name__ + ' ' + passenger.properties['day']\n"
+        "        (self.context.folder / 'pushed.txt').write_text(text)\n"
+    )
+    ticket_with(tmp_path, root=[], demo=[{"name": "dates", "pullers": ["calendar"], "pushers": ["queue:Line"]}])
+    assert in_process(tmp_path, "check").exit_code == 0
+    driven = in_process(tmp_path, "drive", "demo", "dates")
+    assert (driven.exit_code, driven.stderr) == (0, "")
+    assert (tmp_path / "pushed.txt").read_text() == "Date Monday"
+    (file,) = tmp_path.glob("data/clients/demo/pqueue/*/passenger.json")
+    assert json.loads(file.read_text())["passenger_module"] == "calendar"
 
 
 def test_what_waits_is_shown_and_stays(folder: Path, stage: Stage) -> None:

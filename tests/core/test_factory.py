@@ -1,5 +1,9 @@
 """From a module's name to an object of a kind."""
 
+import calendar
+import importlib
+import inspect
+import re
 import sys
 from pathlib import Path
 
@@ -9,7 +13,7 @@ from databus_core import Passenger, Processor, Puller
 from databus_core.errors import FactoryError
 from databus_core.model.log import Log
 from databus_core.plugins.database import Database
-from databus_core.plugins.factory import Factory, add_plugin_folder
+from databus_core.plugins.factory import Factory, add_plugin_folder, module_of
 from databus_core.plugins.plugin import PluginContext
 
 ONE = "from databus_core import Processor\nclass Upper(Processor):\n    def process(self, passenger): ...\n"
@@ -35,6 +39,88 @@ def test_a_plugin_in_the_folder_is_made_and_offered(folder: Path):
     assert type(made).__name__ == "Upper"
     assert "fac_one" in Factory(folder).available(Processor)
     assert "fac_one" not in Factory(folder).available(Puller)
+
+
+PLAIN = "from databus_core import Passenger, Processor, Puller\n"
+
+
+def test_the_folders_own_plugin_comes_before_a_module_of_its_name_which_others_still_get(folder: Path):
+    (folder / "calendar.py").write_text(ONE + "import calendar\nSATURDAY = calendar.SATURDAY\n")
+    factory = Factory(folder)
+    made = factory.load(Processor, "calendar")
+    assert inspect.getfile(made) == str(folder / "calendar.py")
+    assert factory.load(Processor, "calendar:Upper") is made
+    assert sys.modules[made.__module__].SATURDAY == calendar.SATURDAY
+    assert importlib.import_module("calendar") is calendar
+    assert module_of(made) == "calendar"
+    assert "calendar" in factory.available(Processor)
+    with pytest.raises(FactoryError, match=re.escape(str(folder / "calendar.py"))):
+        factory.load(Puller, "calendar")
+
+
+def test_a_module_that_is_imported_only_later_is_not_shadowed(folder: Path):
+    (folder / "colorsys.py").write_text(ONE)
+    sys.modules.pop("colorsys", None)
+    assert inspect.getfile(Factory(folder).load(Processor, "colorsys")) == str(folder / "colorsys.py")
+    assert importlib.import_module("colorsys").rgb_to_hsv
+
+
+@pytest.mark.parametrize("init", [True, False])
+def test_a_package_of_the_folder_comes_before_one_of_its_name(folder: Path, init: bool):
+    (folder / "email/parts").mkdir(parents=True)
+    if init:
+        (folder / "email/__init__.py").write_text(ONE + "from .parts.upper import Lower\n")
+    (folder / "email/parts/upper.py").write_text("import email.message\n" + ONE.replace("Upper", "Lower"))
+    factory = Factory(folder)
+    lower = factory.load(Processor, "email.parts.upper")
+    assert (lower.__name__, module_of(lower)) == ("Lower", "email.parts.upper")
+    assert importlib.import_module("email.message").Message
+    if init:
+        assert factory.load(Processor, "email").__name__ == "Upper"
+        assert "email" in factory.available(Processor)
+    with pytest.raises(FactoryError, match=r"no module 'email\.nothing'"):
+        factory.load(Processor, "email.nothing")
+
+
+def test_plugins_of_one_folder_import_each_other_and_are_the_same_for_the_factory(folder: Path):
+    (folder / "fac_order.py").write_text(PLAIN + "class Order(Passenger): ...\n")
+    (folder / "queue.py").write_text(
+        PLAIN + "from fac_order import Order\nfrom .secrets import Lower\nclass Upper(Lower): kind = Order\n"
+    )
+    (folder / "secrets.py").write_text(ONE.replace("Upper", "Lower"))
+    factory = Factory(folder)
+    upper = factory.load(Processor, "queue")
+    assert vars(upper)["kind"] is factory.load(Passenger, "fac_order")
+    assert upper.__mro__[1] is factory.load(Processor, "secrets")
+
+
+def test_a_plugin_may_use_what_looks_its_module_up(folder: Path):
+    """Dataclasses, pydantic and pickle find a class's module by its name, some of them late."""
+    (folder / "calendar.py").write_text(
+        "from __future__ import annotations\n"
+        "import pickle\n"
+        "from dataclasses import dataclass\n"
+        "from typing import ClassVar\n"
+        "from databus_core import Arguments as Base\n"
+        + ONE
+        + "    class Arguments(Base):\n        day: Day\n"
+        + "    def copied(self): return pickle.loads(pickle.dumps(Line(3)))\n"
+        + "@dataclass\nclass Line:\n    number: int\n    KIND: ClassVar[str] = 'x'\n"
+        + "class Day(Base):\n    number: int\n"
+    )
+    made = Factory(folder).create(Processor, "calendar", context(folder, day={"number": 3}))
+    assert made.arguments.day.number == 3
+    assert made.copied().number == 3  # type: ignore[attr-defined]
+
+
+def test_two_folders_each_have_their_own_plugin_of_one_name(folder: Path, tmp_path: Path):
+    other = tmp_path / "other" / "plugins"
+    other.mkdir(parents=True)
+    for place, name in ((folder, "Upper"), (other, "Lower")):
+        (place / "fac_twice.py").write_text(ONE.replace("Upper", name))
+    assert Factory(folder).load(Processor, "fac_twice").__name__ == "Upper"
+    assert Factory(other).load(Processor, "fac_twice").__name__ == "Lower"
+    assert Factory(folder).load(Processor, "fac_twice").__name__ == "Upper"
 
 
 def test_the_class_must_be_defined_in_the_module_itself(folder: Path):
