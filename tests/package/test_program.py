@@ -41,9 +41,6 @@ class Colour(Pusher):
         text = f"{names} {colorsys.rgb_to_hls(1, 0, 0)[1]}"
         (self.context.folder / "delivered.txt").write_text(text, "utf-8")
 '''
-CLIENT = {
-    "passengers": [{"name": "sounds", "pullers": ["sounds.beep:Beep"], "pushers": ["sounds.beep:Colour"]}],
-}
 
 
 def databus(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -87,14 +84,18 @@ def test_makes_and_drives_the_demo_without_a_window(tmp_path: Path) -> None:
     assert any((tmp_path / "demo" / "outbox").iterdir())
 
 
-def test_a_plugin_beside_the_ticket_works(tmp_path: Path) -> None:
-    plugin = tmp_path / "plugins" / "sounds" / "beep.py"
+@pytest.mark.parametrize("module", ["sounds.beep", "calendar", "email.beep"])
+def test_a_plugin_beside_the_ticket_works_also_when_the_program_has_a_module_of_its_name(
+    tmp_path: Path, module: str
+) -> None:
+    plugin = (tmp_path / "plugins").joinpath(*module.split(".")).with_suffix(".py")
     plugin.parent.mkdir(parents=True)
     plugin.write_text(PLUGIN, "utf-8")
     (tmp_path / "ticket.json").write_text("{}", "utf-8")
     client = tmp_path / "data" / "json_db" / "clients" / "test"
     client.mkdir(parents=True)
-    (client / "config.json").write_text(json.dumps(CLIENT), "utf-8")
+    sounds = {"name": "sounds", "pullers": [f"{module}:Beep"], "pushers": [f"{module}:Colour"]}
+    (client / "config.json").write_text(json.dumps({"passengers": [sounds]}), "utf-8")
     succeeds("run", "ticket.json", "--once", folder=tmp_path)
     assert (tmp_path / "delivered.txt").read_text("utf-8") == "['beep.wav'] 0.5"
 
