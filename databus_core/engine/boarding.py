@@ -84,8 +84,8 @@ class Boarding:
             pulled_at=passenger.pulled_at,
         )
 
-    def _seat(self, batch: _Batch) -> None:
-        """Seat the batch; what has an attachment that cannot be read leaves it, and the others stay."""
+    def _seat(self, batch: _Batch) -> int:
+        """Seat the batch, and answer how many were new; what has an attachment that cannot be read leaves it."""
         try:
             new = self._seat_all(batch.entries)
         except AttachmentError:
@@ -95,8 +95,33 @@ class Boarding:
         if count:
             self._log.info(f"Seated {count} new: {_listed(compress(batch.entries, new))}")
             self._bus.on_change()
-        if count < len(new):
-            self._log.info(f"{len(new) - count} offered by the source are seated already")
+        for passenger, entry in self._take_out_namesakes(batch, new):
+            self._seat_namesake(batch, passenger, entry)
+        if not all(new):
+            self._log.info(f"{new.count(False)} offered by the source are seated already")
+        return count
+
+    def _take_out_namesakes(self, batch: _Batch, new: list[bool]) -> list[tuple[Passenger, QueueEntry]]:
+        """Those that were not seated because another passenger has their id."""
+        numbers = [n for n, is_new in enumerate(new) if not is_new and self._bus.queue.differs(batch.entries[n])]
+        taken_out = [(batch.passengers[n], batch.entries[n]) for n in numbers]
+        for number in reversed(numbers):
+            del batch.passengers[number], batch.entries[number], new[number]
+        return taken_out
+
+    def _seat_namesake(self, batch: _Batch, passenger: Passenger, entry: QueueEntry) -> None:
+        """Seat a passenger whose id is taken under an id of its own: nothing that a source offers may be lost."""
+        other, taken_id = self._bus.queue.known(entry), passenger.external_id
+        passenger.external_id = entry.external_id = passenger.distinct_id
+        alone = _Batch([passenger], [entry])
+        if self._seat(alone):
+            whose = f"passenger {other}" if other else "a passenger that was delivered and removed"
+            self._log.warning(
+                f"{passenger.origin or entry} has the id {taken_id!r} of {whose}, but another content: "
+                f"it is seated as a passenger of its own, {entry}"
+            )
+        batch.passengers += alone.passengers
+        batch.entries += alone.entries
 
     def _seat_all(self, entries: Sequence[QueueEntry]) -> list[bool]:
         with self._bus.queue.hold([entry.internal_id for entry in entries]):

@@ -61,8 +61,7 @@ def _peek_one(crew: Crew, name: str, log: Log, database: Database) -> PullerPeek
             if len(shown.items) == PEEK_LIMIT:
                 shown.more = True
                 break
-            known = database.known(log.client_id, passenger.source_system, passenger.external_id)
-            shown.items.append(PeekedPassenger(passenger, known))
+            shown.items.append(PeekedPassenger(passenger, _known(database, log.client_id, passenger)))
     except PeekNotOffered as error:
         shown.offered, shown.error = False, str(error)
     except PluginError as error:
@@ -70,6 +69,13 @@ def _peek_one(crew: Crew, name: str, log: Log, database: Database) -> PullerPeek
     said = [entry.message for entry in log.errors if entry.module == name]
     shown.error = shown.error or "\n".join(said)
     return shown
+
+
+def _known(database: Database, client_id: str, passenger: Passenger) -> str | None:
+    source_system, external_id = passenger.source_system, passenger.external_id
+    if database.differs(client_id, source_system, external_id, passenger.fingerprint):
+        external_id = passenger.distinct_id
+    return database.known(client_id, source_system, external_id)
 
 
 def _passengers(crew: Crew, puller: Puller) -> Iterator[Passenger]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from databus_core.errors import DatabaseError, NotFoundError
+from databus_core.model.passenger import fingerprint_in
 from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step
 from databus_core.plugins.database import Database
 
@@ -64,6 +65,11 @@ class Queue:
     def known(self, entry: QueueEntry) -> str | None:
         """See Database.known."""
         return self._database.known(self._client_id, entry.source_system, entry.external_id)
+
+    def differs(self, entry: QueueEntry) -> bool:
+        """Whether the entry only has the id of one that is known, and is another. See Database.differs."""
+        fingerprint = fingerprint_in(entry.properties)
+        return self._database.differs(self._client_id, entry.source_system, entry.external_id, fingerprint)
 
     def open_ids(self, client_passenger: str) -> list[str]:
         """What is not complete, in pull order."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -16,6 +16,15 @@ from databus_core.model.clock import now
 from databus_core.model.identity import new_id
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+
+
+_FINGERPRINT = "fingerprint"
+
+
+def fingerprint_in(properties: Mapping[str, Json]) -> str:
+    """The fingerprint in a passenger's properties; empty when it has none."""
+    fingerprint = properties.get(_FINGERPRINT)
+    return fingerprint if isinstance(fingerprint, str) else ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,6 +44,34 @@ class Passenger:
     properties: dict[str, Json] = field(default_factory=dict[str, "Json"])
     """Further facts about the passenger, JSON values by name."""
     pulled_at: datetime = field(default_factory=now)
+
+    @property
+    def fingerprint(self) -> str:
+        """What the content gives, the same each time; empty unless the puller sets it.
+
+        A puller sets it when its source's ids cannot be trusted: a passenger whose external id is known, but with
+        another fingerprint, is another passenger.
+        """
+        return fingerprint_in(self.properties)
+
+    @fingerprint.setter
+    def fingerprint(self, fingerprint: str) -> None:
+        self.properties[_FINGERPRINT] = fingerprint
+
+    @property
+    def distinct_id(self) -> str:
+        """The external id that it is seated under when another passenger has its own."""
+        return f"{self.external_id} {self.fingerprint}"
+
+    @property
+    def origin(self) -> str:
+        """What a person looks for in the source system: the name of its file, say; empty unless the puller sets it."""
+        origin = self.properties.get("origin")
+        return origin if isinstance(origin, str) else ""
+
+    @origin.setter
+    def origin(self, origin: str) -> None:
+        self.properties["origin"] = origin
 
     def unfit(self) -> str:
         """Why it cannot be stored as a plug-in left it; empty when it can."""

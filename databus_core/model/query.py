@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from databus_core.model.log import MessageType
+from databus_core.model.passenger import fingerprint_in
 from databus_core.model.queue_entry import QueueEntry, QueueStatus
 
 RowT = TypeVar("RowT")
@@ -79,6 +80,8 @@ class QueueRow:
     """Name of the step that failed last and is still open; empty when none is."""
     error: str
     """That step's error, cut to its first ERROR_SHOWN characters."""
+    fingerprint: str
+    """See Passenger.fingerprint."""
 
     @classmethod
     def of(cls, entry: QueueEntry) -> QueueRow:
@@ -101,6 +104,7 @@ class QueueRow:
             attempts=max(step.attempts for step in steps),
             failing_step=last.name if last else "",
             error=last.error[:ERROR_SHOWN] if last else "",
+            fingerprint=fingerprint_in(entry.properties),
         )
 
 

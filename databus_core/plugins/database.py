@@ -122,6 +122,13 @@ class Database(ABC):
         """The internal id of that passenger if it is seated, "" if it was seated and is purged, None if it is new."""
 
     @abstractmethod
+    def differs(self, client_id: str, source_system: str, external_id: str, fingerprint: str) -> bool:
+        """Whether the passenger that is, or was, seated under this id has another fingerprint in its properties.
+
+        False when either has none, or nobody was seated: what is not known to be another passenger is the same.
+        """
+
+    @abstractmethod
     def update(self, client_id: str, entries: Sequence[QueueEntry]) -> None:
         """Store the present state of seated entries: each one wholly or not at all.
 

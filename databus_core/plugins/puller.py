@@ -28,9 +28,10 @@ class Puller(Plugin, ABC):
         """The passengers that wait in the source system, oldest first; best as a generator.
 
         Each `external_id` must be the same every time the source offers the same thing: that is how a passenger
-        already seated is recognised. Passengers are seated in batches while the generator goes on, so it may be
-        long. Must not make the source forget them: that is what `notify_passengers_seated` is for. One thing
-        that cannot be read is logged as an error and passed over; raise only when nothing more can be read.
+        already seated is recognised. Where different things may come under one id, set `fingerprint`: it tells them
+        apart. Passengers are seated in batches while the generator goes on, so it may be long. Must not make the
+        source forget them: that is what `notify_passengers_seated` is for. One thing that cannot be read is logged
+        as an error and passed over; raise only when nothing more can be read.
         """
 
     def peek(self) -> Pulled:

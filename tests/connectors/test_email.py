@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -14,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from build_scripts import make_demo_mails
-from databus_core import Attachment, DatabusError, LeaveOut, Passenger, Processor, Puller
+from databus_core import Attachment, DatabusError, Dispatcher, LeaveOut, Log, Passenger, Processor, Puller
 from databus_core.connectors.email.excel_filter import ExcelFilter
 from databus_core.connectors.email.folder_puller import EmailFolderPuller
 from databus_core.connectors.email.parser import parse_email
@@ -22,6 +23,7 @@ from databus_core.connectors.email.passenger import Email
 from tests.contracts.processor_contract import ProcessorContract
 from tests.contracts.puller_contract import PullerContract
 from tests.support.plug_ins import contents, make, messages, stored, tree
+from tests.support.stage import ticket_with
 
 LONG_AGO = 1_700_000_000
 
@@ -366,7 +368,163 @@ def test_the_same_mail_in_two_files_is_one_passenger_and_both_files_go(tmp_path:
     found = list(trip.pull())
     assert [p.external_id for p in found] == ["<1>", "<1>"]
     trip.notify_passengers_seated(found[:1])
+    assert set(tree(tmp_path)) == {"archive/a.eml", "inbox/copy of a.eml"}, "it may be another mail"
+    trip.notify_passengers_seated(found[1:])
     assert set(tree(tmp_path)) == {"archive/a.eml", "archive/copy of a.eml"}
+
+
+ORDER = simple("Date: Mon, 23 Nov 2026 09:28:00 +0100", "Subject: Order", "Message-ID: <1>", body="10 screws\r\n")
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        (ORDER.replace(b"\r\n", b"\n"), True),
+        (b"Received: by b.example\r\nDelivered-To: c@d.example\r\n" + ORDER, True),
+        (ORDER + b"\r\n\r\n", True),
+        (ORDER.replace(b"10", b"11"), False),
+        (ORDER.replace(b": Order", b": 2nd order"), False),
+        (ORDER.replace(b"23 Nov", b"24 Nov"), False),
+        (ORDER.replace(b"a@b", b"x@b"), False),
+    ],
+)
+def test_a_fingerprint_is_of_the_mail_and_not_of_its_way(other: bytes, same: bool):
+    assert (parsed(other).fingerprint == parsed(ORDER).fingerprint) is same
+
+
+class Inbox:
+    """Mails in a folder whose texts are delivered into another, by a dispatcher that is new for each trip."""
+
+    def __init__(self, folder: Path, **arguments: Any) -> None:
+        self.folder = folder
+        module = "databus_core.connectors.email.folder_puller"
+        mails = {
+            "name": "mails",
+            "pullers": [{"module": module, "arguments": {"folder": "inbox"} | arguments}],
+            "pushers": [{"module": "databus_core.connectors.folder.pusher", "arguments": {"folder": "outbox"}}],
+        }
+        self.ticket = ticket_with(folder, root=[], demo=[mails])
+
+    async def drive(self) -> Log:
+        dispatcher = Dispatcher(self.ticket)
+        await dispatcher.start(paused=True)
+        log = await dispatcher.drive("demo", "mails")
+        await dispatcher.shut_down()
+        return log
+
+    async def waiting(self) -> list[tuple[str, bool]]:
+        """The file of each mail that peek shows, and whether it is new."""
+        dispatcher = Dispatcher(self.ticket)
+        await dispatcher.start(paused=True)
+        (shown,) = await dispatcher.peek("demo", "mails")
+        await dispatcher.shut_down()
+        return [(item.passenger.origin, item.known is None) for item in shown.items]
+
+    def delivered(self) -> list[str]:
+        return sorted(path.read_text().strip() for path in self.folder.glob("outbox/*/body.txt"))
+
+    def seated(self) -> dict[str, str]:
+        """Internal ids by external id."""
+        found = [json.loads(file.read_text()) for file in self.files()]
+        return {document["external_id"]: document["internal_id"] for document in found}
+
+    def files(self) -> list[Path]:
+        """The seated passengers' files."""
+        return list(self.folder.glob("data/clients/demo/pqueue/*/passenger.json"))
+
+    def set(self, **options: Any) -> None:
+        config = self.folder / "data/clients/demo/config.json"
+        document = json.loads(config.read_text())
+        document["passengers"][0] |= options
+        config.write_text(json.dumps(document))
+
+
+def told(log: Log, kind: str) -> list[str]:
+    return [entry.message for entry in log.entries if entry.type == kind]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_two_mails_of_one_message_id_are_both_delivered_and_told_of(tmp_path: Path, at_once: bool):
+    inbox = Inbox(tmp_path)
+    put(tmp_path / "inbox", "a.eml", ORDER)
+    if not at_once:
+        assert (await inbox.drive()).worst == "info"
+    put(tmp_path / "inbox", "b.eml", ORDER.replace(b"10", b"11"), LONG_AGO + 1)
+    put(tmp_path / "inbox", "c.eml", ORDER.replace(b"10", b"12"), LONG_AGO + 2)
+    put(tmp_path / "inbox", "copy of b.eml", ORDER.replace(b"10", b"11"), LONG_AGO + 3)
+    assert [is_new for _, is_new in (await inbox.waiting())[-3:]] == [True] * 3
+    log = await inbox.drive()
+    assert inbox.delivered() == ["10 screws", "11 screws", "12 screws"]
+    seated = inbox.seated()
+    first = seated.pop("<1>")
+    b, c = told(log, "warning")
+    assert b.startswith(f"b.eml has the id '<1>' of passenger {first}, but another content: it is seated as")
+    assert c.startswith(f"c.eml has the id '<1>' of passenger {first}")
+    assert all(external_id.startswith("<1> sha256:") for external_id in seated)
+    assert all(internal_id in b + c for internal_id in seated.values())
+    assert not log.has_errors
+    assert not list((tmp_path / "inbox").iterdir())
+    assert {path.name for path in (tmp_path / "archive").iterdir()} == {"a.eml", "b.eml", "c.eml", "copy of b.eml"}
+
+
+async def test_the_very_same_mails_again_are_not_delivered_again_nor_warned_of(tmp_path: Path):
+    """As after a crash between the seat and the archive, in a folder whose files stay, and after the purge."""
+    inbox = Inbox(tmp_path, when_seated="keep")
+    put(tmp_path / "inbox", "a.eml", ORDER)
+    put(tmp_path / "inbox", "b.eml", ORDER.replace(b"10", b"11"), LONG_AGO + 1)
+    assert len(told(await inbox.drive(), "warning")) == 1
+    put(tmp_path / "inbox", "copy of a.eml", b"Received: by b.example\r\n" + ORDER, LONG_AGO + 2)
+    assert await inbox.waiting() == [("a.eml", False), ("b.eml", False), ("copy of a.eml", False)]
+    assert (await inbox.drive()).worst == "info"
+    inbox.set(queue_life_span=0)
+    await inbox.drive()
+    assert inbox.seated() == {}
+    assert (await inbox.drive()).worst == "info"
+    assert inbox.delivered() == ["10 screws", "11 screws"]
+    put(tmp_path / "inbox", "c.eml", ORDER.replace(b"10", b"12"), LONG_AGO + 3)
+    (warning,) = told(await inbox.drive(), "warning")
+    assert warning.startswith("c.eml has the id '<1>' of a passenger that was delivered and removed, but another")
+    assert inbox.delivered() == ["10 screws", "11 screws", "12 screws"]
+
+
+async def test_a_mail_seated_before_mails_had_fingerprints_is_not_delivered_again(tmp_path: Path):
+    inbox = Inbox(tmp_path, when_seated="keep")
+    put(tmp_path / "inbox", "a.eml", ORDER)
+    await inbox.drive()
+    (file,) = inbox.files()
+    document = json.loads(file.read_text())
+    assert document["external_id"] == "<1>"
+    del document["properties"]["fingerprint"]
+    file.write_text(json.dumps(document))
+    assert (await inbox.drive()).worst == "info"
+    assert list(inbox.seated()) == ["<1>"]
+
+
+async def test_another_mail_of_a_known_id_whose_attachment_cannot_be_read_stays(tmp_path: Path):
+    inbox = Inbox(tmp_path)
+    put(tmp_path / "inbox", "a.eml", ORDER)
+    await inbox.drive()
+    message = make_demo_mails.mail(1, "a@b.example", "long", "x")
+    del message["Message-ID"]
+    message["Message-ID"] = "<1>"
+    message.add_attachment(b"a" * (2 << 20), maintype="application", subtype="x", filename="long.bin")
+    path = put(tmp_path / "inbox", "b.eml", message.as_bytes())
+    plug_in = tmp_path / "plugins/spoiler.py"
+    plug_in.parent.mkdir()
+    plug_in.write_text(
+        "from databus_core.connectors.email.folder_puller import EmailFolderPuller\n"
+        "class Spoiler(EmailFolderPuller):\n"
+        "    def pull(self):\n"
+        "        for passenger in super().pull():\n"
+        "            for file in self.arguments.folder.iterdir(): file.touch()\n"
+        "            yield passenger\n"
+    )
+    inbox.set(pullers=[{"module": "spoiler", "arguments": {"folder": "inbox"}}])
+    log = await inbox.drive()
+    assert "has changed" in log.errors[0].message
+    assert told(log, "warning") == []
+    assert path.exists()
+    assert list(inbox.seated()) == ["<1>"]
 
 
 def test_another_mail_under_the_name_of_a_seated_one_is_not_archived_unread(tmp_path: Path):

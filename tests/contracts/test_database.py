@@ -88,6 +88,7 @@ READING: dict[str, Callable[[Database, str], object]] = {
     "backups": lambda db, client: db.backups(client),
     "backup_text": lambda db, client: db.backup_text(client, "some-backup"),
     "known": lambda db, client: db.known(client, "shop", "1"),
+    "differs": lambda db, client: db.differs(client, "shop", "1", "x"),
     "entry": lambda db, client: db.entry(client, "some-id"),
     "open_ids": lambda db, client: db.open_ids(client, "orders"),
     "queue_rows": lambda db, client: db.queue_rows(Query(client_id=client)),
@@ -434,6 +435,29 @@ def test_known_tells_seated_purged_and_new_apart(engine: Engine, database: Datab
         assert database.known(ROOT, "shop", "new") is None
         assert database.known(ROOT, "mail", "kept") is None
         database = again(engine, database, tmp_path)
+    database.close()
+
+
+def test_another_passenger_under_a_known_id_is_told_by_its_fingerprint(
+    engine: Engine, database: Database, tmp_path: Path
+) -> None:
+    kept = entry("kept", properties={"fingerprint": "a"})
+    purged = entry("purged", properties={"fingerprint": "a"})
+    plain = [entry("plain"), entry("plain purged"), entry("odd", properties={"fingerprint": 5})]
+    database.seat(ROOT, [kept, purged, *plain])
+    database.remove(ROOT, [purged.internal_id, plain[1].internal_id])
+    for _ in range(2):
+        for external_id in ("kept", "purged"):
+            assert database.differs(ROOT, "shop", external_id, "b")
+            assert not database.differs(ROOT, "shop", external_id, "a")
+            assert not database.differs(ROOT, "shop", external_id, "")
+            assert not database.differs(ROOT, "mail", external_id, "b")
+        for external_id in ("plain", "plain purged", "odd", "new"):
+            assert not database.differs(ROOT, "shop", external_id, "b")
+        database = again(engine, database, tmp_path)
+    kept.properties = {}
+    database.update(ROOT, [kept])
+    assert not database.differs(ROOT, "shop", "kept", "b")
     database.close()
 
 

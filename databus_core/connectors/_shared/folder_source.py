@@ -20,7 +20,7 @@ from databus_core.errors import DatabusError
 from databus_core.model.attachment import BytesContent, Content
 from databus_core.model.passenger import Passenger
 from databus_core.model.ticket_path import TicketPath
-from databus_core.plugins.plugin import Arguments, PluginContext
+from databus_core.plugins.plugin import Arguments
 from databus_core.plugins.puller import Puller
 
 UNFINISHED = re.compile(r"^[.~]|~$|\.(tmp|temp|part|partial|filepart|crdownload|swp|lock)$", re.IGNORECASE)
@@ -141,10 +141,6 @@ class FolderSource(Puller):
     arguments: FolderSourceArguments
     pull_has_no_side_effect = True
 
-    def __init__(self, context: PluginContext) -> None:
-        super().__init__(context)
-        self._offered: dict[str, set[str]] = {}
-
     def waiting(self) -> Iterator[WaitingFile]:
         """The files that wait, oldest first. Raises DatabusError when the folder cannot be listed."""
         files = self._listed()
@@ -171,9 +167,8 @@ class FolderSource(Puller):
         return min(self.arguments.settle_seconds - age, self.arguments.settle_seconds)
 
     def offer(self, passenger: Passenger, file: WaitingFile) -> Passenger:
-        """Remember which file the passenger came from, in the passenger and for this trip."""
+        """Remember in the passenger which file it came from."""
         passenger.properties[MARK] = file.mark.text
-        self._offered.setdefault(passenger.external_id, set()).add(file.mark.text)
         return passenger
 
     def notify_passengers_seated(self, passengers: Sequence[Passenger]) -> None:
@@ -181,9 +176,7 @@ class FolderSource(Puller):
         if self.arguments.when_seated is WhenSeated.KEEP:
             return
         for passenger in passengers:
-            marks = {str(passenger.properties.get(MARK, "")), *self._offered.get(passenger.external_id, ())}
-            for mark in sorted(marks):
-                self._retire(mark)
+            self._retire(str(passenger.properties.get(MARK, "")))
 
     def _retire(self, mark: str) -> None:
         path = self.arguments.folder / Path(mark.rpartition("|")[0].rpartition("|")[0]).name

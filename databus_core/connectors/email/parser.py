@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from databus_core.connectors._shared.formats import format_of
-from databus_core.connectors.email.header import Mail, addresses, header, moment
+from databus_core.connectors.email.header import Mail, addresses, header, moment, raw_headers
 from databus_core.connectors.email.passenger import HTML_BODY, TEXT_BODY, Email
 from databus_core.connectors.email.structure import Part, parts, read_message
 from databus_core.model.attachment import Attachment, BytesContent, Content, unique_name
@@ -21,6 +22,7 @@ Store = Callable[[bytes, int], Content]
 
 _BODIES = {"text/plain": TEXT_BODY, "text/html": HTML_BODY}
 _LONGEST_ID = 500
+_HEADERS_END = re.compile(rb"\r?\n\r?\n")
 
 
 def in_memory(data: bytes, _number: int) -> Content:
@@ -39,6 +41,7 @@ def parse_email(
     message = read_message(raw, origin)
     passenger = passenger_class(external_id=_external_id(message, raw), source_system=source_system)
     passenger.properties.update(_facts(message))
+    passenger.origin, passenger.fingerprint = origin, _fingerprint(message, raw)
     for attachment in _attachments(parts(message, origin), store):
         passenger.attach(attachment)
     return passenger
@@ -66,6 +69,16 @@ def _external_id(message: Mail, raw: bytes) -> str:
     if message_id and len(message_id) <= _LONGEST_ID:
         return message_id
     return f"sha256:{hashlib.sha256(raw).hexdigest()}"
+
+
+def _fingerprint(message: Mail, raw: bytes) -> str:
+    """The same for each copy of a mail, whichever way it came: each way adds headers, and may change line ends.
+
+    Kept with each seated mail: a change of it would make mails that stay in a folder new ones.
+    """
+    told = "\n".join(value for name in ("Date", "From", "Subject") for value in raw_headers(message, name))
+    body = _HEADERS_END.split(raw, 1)[-1].replace(b"\r\n", b"\n").strip()
+    return f"sha256:{hashlib.sha256(told.encode() + body).hexdigest()[:32]}"
 
 
 def _facts(message: Mail) -> dict[str, Json]:

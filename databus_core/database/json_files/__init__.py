@@ -175,6 +175,10 @@ class JsonFiles(Database):
         with self._reading(client_id) as client:
             return client.queue.known(source_system, external_id)
 
+    def differs(self, client_id: str, source_system: str, external_id: str, fingerprint: str) -> bool:
+        with self._reading(client_id) as client:
+            return client.queue.differs(source_system, external_id, fingerprint)
+
     def update(self, client_id: str, entries: Sequence[QueueEntry]) -> None:
         with self._writing(client_id) as client:
             client.queue.update(entries)

@@ -136,6 +136,13 @@ class QueueFolder:
                 return ""
             return internal_id
 
+    def differs(self, source_system: str, external_id: str, fingerprint: str) -> bool:
+        """See Database.differs."""
+        with self._changed:
+            row = self._index.row(self._index.id_of(source_system, external_id) or "")
+            had = row.fingerprint if row else self._remembered.fingerprint(source_system, external_id)
+        return bool(had) and bool(fingerprint) and had != fingerprint
+
     # Changing ---------------------------------------------------------------------------------------------------
 
     def update(self, entries: Sequence[QueueEntry]) -> None:

@@ -20,15 +20,20 @@ class Remembered:
     def __init__(self, path: Path) -> None:
         self._path = path
         # Digests and not texts: 10 million passengers of the past must fit into memory.
-        self._digests: set[bytes] = set()
+        self._fingerprints: dict[bytes, str] = {}
         with suppress(FileNotFoundError), path.open("rb") as lines:
             for line in lines:
                 with suppress(ValueError, TypeError, KeyError):
                     passenger = orjson.loads(line)
-                    self._digests.add(_digest(passenger["source_system"], passenger["external_id"]))
+                    digest = _digest(passenger["source_system"], passenger["external_id"])
+                    self._fingerprints[digest] = passenger.get("fingerprint", "")
 
     def __contains__(self, key: tuple[str, str]) -> bool:
-        return bool(self._digests) and _digest(*key) in self._digests
+        return bool(self._fingerprints) and _digest(*key) in self._fingerprints
+
+    def fingerprint(self, source_system: str, external_id: str) -> str:
+        """The fingerprint that the passenger had; empty for one that had none, or never was here."""
+        return self._fingerprints.get(_digest(source_system, external_id), "")
 
     def add(self, rows: Iterable[QueueRow]) -> None:
         """Remember passengers durably, before they are removed."""
@@ -40,13 +45,14 @@ class Remembered:
                     "external_id": row.external_id,
                     "internal_id": row.internal_id,
                     "removed_at": at,
-                },
+                }
+                | ({"fingerprint": row.fingerprint} if row.fingerprint else {}),
                 option=orjson.OPT_APPEND_NEWLINE,
             )
             for row in rows
         ]
         append_line(self._path, b"".join(lines))
-        self._digests.update(_digest(row.source_system, row.external_id) for row in rows)
+        self._fingerprints.update({_digest(row.source_system, row.external_id): row.fingerprint for row in rows})
 
 
 def _digest(source_system: str, external_id: str) -> bytes:
