@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtWidgets import QApplication
 
 from databus_core.plugins.database import Database
+from databus_gui.garbage import collected_here
 from tests.support.engines import ENGINES, Engine
 
 
@@ -23,3 +25,10 @@ def database(engine: Engine, tmp_path: Path) -> Iterator[Database]:
     database = engine.opened(tmp_path)
     yield database
     database.close()
+
+
+@pytest.fixture(scope="session")
+def garbage(qapp: QApplication) -> Iterator[None]:
+    """What is left of a test's window goes on this thread, and never in a later test's worker threads."""
+    with collected_here():
+        yield

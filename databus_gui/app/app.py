@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from databus_core.model.ticket import DispatcherTicket
 from databus_core.plugins.observer import DispatcherState
 from databus_gui.app.smoke_test import SmokeTestError, smoke_test
 from databus_gui.app.start_dialog import StartDialog
+from databus_gui.garbage import collected_here
 from databus_gui.i18n import use_language
 from databus_gui.loop import FairLoop
 from databus_gui.main_window import MainWindow
@@ -68,7 +68,7 @@ def _application() -> QApplication:
 
 def _run(application: QApplication, settings: Settings, what: Callable[[Desktop], Coroutine[Any, Any, int]]) -> int:
     use_language(settings.language)
-    with asyncio.Runner(loop_factory=lambda: FairLoop(application)) as runner:
+    with collected_here(), asyncio.Runner(loop_factory=lambda: FairLoop(application)) as runner:
         return runner.run(what(Desktop(application, settings)))
 
 
@@ -101,10 +101,6 @@ class Desktop:
             else:
                 if file is None:
                     return FINE
-            finally:
-                # What is left of the window must go on this thread: Qt's objects crash when a worker thread's garbage
-                # collection destroys them.
-                gc.collect()
 
     async def _work_with(self, file: Path) -> Path | None:
         """One window on that ticket; answers the ticket to open next. Raises DatabusError when it cannot start."""

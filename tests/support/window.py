@@ -60,7 +60,7 @@ def expected_logs(caplog: pytest.LogCaptureFixture) -> Generator[list[str]]:
 
 
 @pytest.fixture
-def loop(qapp: QApplication) -> Generator[FairLoop]:
+def loop(qapp: QApplication, garbage: None) -> Generator[FairLoop]:
     """The app's loop, attached to Qt; its tasks are cancelled at the end."""
     loop = FairLoop(qapp)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import threading
 from collections.abc import Callable, Generator
@@ -26,13 +25,6 @@ from tests.support.engines import Engine
 from tests.support.stage import Stage, hang_until
 
 Work = Callable[[Path | None], "asyncio.Task[int]"]
-
-
-@pytest.fixture(autouse=True)
-def collected() -> Generator[None]:
-    """What is left of a test's windows goes on this thread, and not in the next test's worker threads."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture

@@ -180,8 +180,7 @@ def test_another_page_jumps_to_a_log_whatever_the_filter(desk: Desk, page: LogsP
     choose_chip(desk, page, "Errors")
     desk.until(lambda: page.model.total == 1)
     page.open(log_id=wanted)
-    desk.until(lambda: page.content.log_id == wanted)
-    assert messages(page.content) == ["message 0"]
+    desk.until(lambda: page.content.log_id == wanted and messages(page.content) == ["message 0"])
     page.open(log_id="gone")
     desk.until(lambda: "There is no log gone" in page.error_bar.text)
     assert page.model.total == 2
