@@ -29,8 +29,14 @@ def gui(
         typer.Option("--smoke-test", help="Open the window (by default on a copy of the demo), drive once, close."),
     ] = False,
 ) -> None:
-    """Open the desktop app."""
+    """Open the desktop app; where there is no screen, run the ticket on the terminal.
+
+    Without a ticket it opens ticket.json in the current folder, or asks which ticket to open.
+    """
     ticket = ticket_argument or ticket_file
+    if ticket is not None:  # who names a ticket looks at the terminal; the window asks the others for another one
+        with errors_in_words():
+            DispatcherTicket.load(ticket)
     file = ticket or (TICKET.absolute() if TICKET.exists() else None)
     if smoke_test:
         _smoke_test(ticket)

@@ -100,6 +100,28 @@ def test_without_qt_it_says_how_to_get_it(tmp_path: Path, ticket: Path) -> None:
     assert "pip install 'databus-desktop[gui]'" in ended.stderr
 
 
+@pytest.mark.parametrize("words", [[], ["--smoke-test"]])
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "there is no such ticket"),
+        ("{", "line 1"),
+        ('{"drivers_at_once": 0}', "drivers_at_once: 0 is not allowed"),
+    ],
+)
+def test_a_ticket_on_the_command_line_that_cannot_be_loaded_is_told_there(
+    tmp_path: Path, ticket: Path, words: list[str], text: str | None, told: str
+) -> None:
+    ticket.unlink() if text is None else ticket.write_text(text)
+    ended = subprocess.run(
+        [*COMMAND, "gui", str(ticket), *words], env=environment(tmp_path, screen=True), capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert ended.stderr.startswith(f"{ticket}: {told}")
+
+
 def test_the_command_line_does_not_import_qt(tmp_path: Path) -> None:
     program = "import sys; import databus_gui.command; print([name for name in sys.modules if 'PySide6' in name])"
     ended = subprocess.run(
