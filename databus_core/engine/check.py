@@ -15,7 +15,7 @@ from databus_core.model.passenger import Passenger
 from databus_core.model.ticket import DispatcherTicket
 from databus_core.plugins.database import Database, DatabaseContext
 from databus_core.plugins.observer import DispatcherObserver
-from databus_core.plugins.plugin import Plugin
+from databus_core.plugins.plugin import Plugin, validated
 from databus_core.plugins.processor import Processor
 from databus_core.plugins.puller import Puller
 from databus_core.plugins.pusher import Pusher
@@ -83,7 +83,7 @@ def _plugin_problems(
     kind: type[Plugin], reference: ModuleReference, factories: Factories, ticket: DispatcherTicket
 ) -> Iterator[str]:
     try:
-        factories.load(kind, reference.module).validated(reference.arguments, ticket.folder)
+        validated(factories.load(kind, reference.module).Arguments, reference.arguments, ticket.folder)
     except FactoryError as error:
         yield str(error)
     except ValueError as error:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from databus_core.model.log import ModuleLog
 from databus_core.model.passenger import Passenger
-from databus_core.model.problem import problems_of
+from databus_core.model.problem import Problem, problems_of
 from databus_core.model.ticket_path import FOLDER_KEY
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+Sentences: TypeAlias = Iterable[str] | AsyncIterator[str] | Awaitable[Iterable[str]]
 
 
 class Arguments(BaseModel):
@@ -22,6 +26,22 @@ class Arguments(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ArgumentsError(ValueError):
+    """Arguments that are wrong, with one sentence per problem."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"argument {problem}" for problem in problems))
+
+
+def validated(model: type[ModelT], arguments: Mapping[str, Any], folder: Path) -> ModelT:
+    """Raw arguments as an object of that model, on a ticket in that folder. Raises ArgumentsError."""
+    try:
+        return model.model_validate(dict(arguments), context={FOLDER_KEY: folder})
+    except ValidationError as error:
+        raise ArgumentsError(problems_of(error, model)) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,19 +70,19 @@ class Plugin:
     Arguments: ClassVar[type[BaseModel]] = Arguments
 
     def __init__(self, context: PluginContext) -> None:
-        """Raises ValueError, in words, when the arguments are wrong."""
+        """Raises ValueError, in words, when the arguments are wrong. Touches nothing: `databus check` makes it, too."""
         self.context = context
         self.log = context.log
-        self.arguments = self.validated(context.arguments, context.folder)
+        self.arguments: Any = validated(self.Arguments, context.arguments, context.folder)
 
-    @classmethod
-    def validated(cls, arguments: Mapping[str, Any], folder: Path) -> Any:
-        """The arguments as an object of `Arguments`. Raises ValueError with one sentence per problem."""
-        try:
-            return cls.Arguments.model_validate(dict(arguments), context={FOLDER_KEY: folder})
-        except ValidationError as error:
-            problems = problems_of(error, cls.Arguments)
-            raise ValueError("; ".join(f"argument {problem}" for problem in problems)) from error
+    def problems(self) -> Sentences:
+        """What already speaks against working, one sentence each: a folder that is missing, a driver not installed.
+
+        Called by `databus check`, also beside a trip of the same plug-in: it only looks, has no side effect, and does
+        not wait long; a connection to another computer needs a time limit of seconds. May be a plain function,
+        `async def`, or an (async) generator.
+        """
+        return ()
 
     def close(self) -> None:
         """Give back what the plug-in holds (connections, files)."""

@@ -20,6 +20,7 @@ from databus_core.connectors.demo.pusher_2 import BinaryDemoPusher
 from databus_core.connectors.email.parser import parse_email
 from databus_core.connectors.sql.excel_rows import read_sheet
 from databus_core.plugins.factory import Factory
+from databus_core.plugins.plugin import validated
 from databus_core.resources import resource
 from tests.contracts.processor_contract import ProcessorContract
 from tests.contracts.puller_contract import PullerContract
@@ -91,7 +92,7 @@ def test_every_plug_in_of_the_demo_exists_and_takes_its_arguments(config: Path, 
         factory.load(Passenger, route.passenger_module)
         for kind, references in ((Puller, route.pullers), (Processor, route.processors), (Pusher, route.pushers)):
             for reference in references:
-                factory.load(kind, reference.module).validated(reference.arguments, tmp_path)
+                validated(factory.load(kind, reference.module).Arguments, reference.arguments, tmp_path)
 
 
 def test_the_mails_are_those_that_the_script_makes(tmp_path: Path):

@@ -148,6 +148,32 @@ def test_a_file_that_cannot_be_put_away_is_an_error_that_names_it(tmp_path: Path
     assert len(list(puller(tmp_path).pull())) == 1
 
 
+def test_what_a_puller_cannot_work_with_is_told_before_a_trip(tmp_path: Path):
+    put(tmp_path / "file", b"")
+    (told,) = puller(tmp_path).problems()
+    assert told == f"The folder {tmp_path / 'in'} cannot be listed: No such file or directory"
+    (told,) = puller(tmp_path, folder="file").problems()
+    assert told == f"The folder {tmp_path / 'file'} cannot be listed: Not a directory"
+    (tmp_path / "in").mkdir()
+    (told,) = puller(tmp_path, archive="file/done").problems()
+    assert told == f"The folder {tmp_path / 'file/done'} cannot be written to: {tmp_path / 'file'} is no folder"
+    assert not list(puller(tmp_path, archive="file/done", when_seated="keep").problems())
+    assert not list(puller(tmp_path, archive="to/be/made").problems())
+    assert not (tmp_path / "to").exists()
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="nobody keeps a folder from root")
+def test_a_folder_that_is_for_others_only_is_told_before_a_trip(tmp_path: Path):
+    folder = tmp_path / "in"
+    folder.mkdir(0o500)
+    told = f"The folder {folder} cannot be written to: there is no permission for {folder}"
+    assert list(puller(tmp_path, when_seated="delete").problems()) == [told]
+    assert list(puller(tmp_path, when_seated="keep").problems()) == []
+    assert list(make(FolderPusher, tmp_path, folder="in").problems()) == [told]
+    folder.chmod(0o300)
+    assert list(puller(tmp_path).problems()) == [f"The folder {folder} cannot be listed: Permission denied"]
+
+
 # Moving and writing ----------------------------------------------------------------------------------------------
 
 
@@ -279,6 +305,12 @@ def test_a_failed_write_leaves_nothing_and_is_an_error_that_names_the_file(tmp_p
     with pytest.raises(DatabusError, match=r"'order\.csv' cannot be written to .*blocked"):
         make(FolderPusher, tmp_path, folder="blocked").push(order(7))
     assert tree(tmp_path) == {"blocked": b""}
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_a_trip(tmp_path: Path):
+    put(tmp_path / "blocked", b"")
+    (told,) = make(FolderPusher, tmp_path, folder="blocked/out").problems()
+    assert told == f"The folder {tmp_path / 'blocked/out'} cannot be written to: {tmp_path / 'blocked'} is no folder"
 
 
 def test_a_passenger_without_wanted_attachments_is_a_warning(tmp_path: Path):

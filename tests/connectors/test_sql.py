@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sqlite3
 import zipfile
 from collections.abc import Sequence
@@ -250,6 +251,29 @@ def test_wrong_arguments_are_errors_in_words_without_the_password(tmp_path: Path
     with pytest.raises(ValueError, match=why) as caught:
         make(SqlPusher, tmp_path, **({"table": "t"} | arguments))
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("sqlite:///none/orders.sqlite", r"The folder .*none of the database .* is missing; SQLite does not make it"),
+        ("sqlite:///folder", r"The database .*folder is a folder"),
+        ("nosuchdialect://user:s3cret@host/x", r"Table t in nosuchdialect://user:\*\*\*@host/x cannot be written: "),
+    ],
+)
+def test_what_a_pusher_cannot_work_with_is_told_before_a_trip(tmp_path: Path, url: str, why: str):
+    (tmp_path / "folder").mkdir()
+    (told,) = make(SqlPusher, tmp_path, url=url, table="t").problems()
+    assert re.match(why, told)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?uri=true", "sqlite:///new.sqlite"]
+)
+def test_a_database_that_is_made_when_it_is_missing_is_no_problem(tmp_path: Path, url: str):
+    assert not list(make(SqlPusher, tmp_path, url=url, table="t").problems())
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_error_shows_the_password(tmp_path: Path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from databus_core import Passenger, Puller
-from tests.support.plug_ins import contents, stored
+from tests.support.plug_ins import contents, stored, tree
 
 
 class PullerContract:
@@ -29,6 +29,12 @@ class PullerContract:
     def pulled(self, folder: Path) -> list[Passenger]:
         """What one trip would get."""
         return list(self.puller(folder).pull())  # type: ignore[arg-type]
+
+    def test_it_has_no_problems_and_looking_for_some_has_no_effect(self, tmp_path: Path):
+        puller = self.puller(tmp_path)
+        before = tree(tmp_path)
+        assert list(puller.problems()) == []  # type: ignore[arg-type]
+        assert tree(tmp_path) == before
 
     def test_passengers_have_distinct_ids_and_content_that_can_be_stored(self, tmp_path: Path):
         passengers = self.pulled(tmp_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from databus_core import Passenger, Pusher
-from tests.support.plug_ins import contents, stored
+from tests.support.plug_ins import contents, stored, tree
 
 
 class PusherContract:
@@ -42,6 +42,12 @@ class PusherContract:
         one = self.target(tmp_path)
         self.deliver(tmp_path, self.passenger(2))
         assert self.target(tmp_path) != one
+
+    def test_it_has_no_problems_and_looking_for_some_has_no_effect(self, tmp_path: Path):
+        pusher = self.pusher(tmp_path)
+        before = tree(tmp_path)
+        assert list(pusher.problems()) == []  # type: ignore[arg-type]
+        assert tree(tmp_path) == before
 
     def test_the_passenger_stays_as_it_was(self, tmp_path: Path):
         passenger = self.passenger(1)

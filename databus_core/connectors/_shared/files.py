@@ -15,6 +15,15 @@ from databus_core.files import make_folder, sync_folder
 from databus_core.files import replace as replace_file
 
 
+def obstacles(folder: Path) -> Iterator[str]:
+    """Why no file can be put into a folder, which is made when it is missing. Only looks."""
+    nearest = next((place for place in (folder, *folder.parents) if os.access(place, os.F_OK)), folder)
+    if not nearest.is_dir():
+        yield f"The folder {folder} cannot be written to: {nearest} is no folder"
+    elif not os.access(nearest, os.W_OK | os.X_OK):
+        yield f"The folder {folder} cannot be written to: there is no permission for {nearest}"
+
+
 def move_into(source: Path, folder: Path) -> Path | None:
     """Move a file into the folder, which is made, under its own name or, when that is taken, one with a number.
 

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from databus_core.connectors._shared.files import move_into
+from databus_core.connectors._shared.files import move_into, obstacles
 from databus_core.errors import DatabusError
 from databus_core.model.attachment import BytesContent, Content
 from databus_core.model.passenger import Passenger
@@ -140,6 +140,18 @@ class FolderSource(Puller):
     Arguments = FolderSourceArguments
     arguments: FolderSourceArguments
     pull_has_no_side_effect = True
+
+    def problems(self) -> Iterator[str]:
+        """Whether the folder can be listed, and seated files put away."""
+        try:
+            self._listed()
+        except DatabusError as error:
+            yield str(error)
+            return
+        if self.arguments.when_seated is not WhenSeated.KEEP:
+            yield from obstacles(self.arguments.folder)
+        if self.arguments.when_seated is WhenSeated.ARCHIVE:
+            yield from obstacles(self.arguments.archive)
 
     def waiting(self) -> Iterator[WaitingFile]:
         """The files that wait, oldest first. Raises DatabusError when the folder cannot be listed."""

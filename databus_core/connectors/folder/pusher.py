@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from pydantic import Field, field_validator
 
-from databus_core.connectors._shared.files import write_whole
+from databus_core.connectors._shared.files import obstacles, write_whole
 from databus_core.connectors._shared.formats import CHUNK, matches
 from databus_core.errors import DatabusError
 from databus_core.model.attachment import Attachment, clean_name
@@ -59,6 +60,10 @@ class FolderPusher(Pusher):
 
     Arguments = FolderPusherArguments
     arguments: FolderPusherArguments
+
+    def problems(self) -> Iterator[str]:
+        """Whether the folder can be made and written to."""
+        return obstacles(self.arguments.folder)
 
     def push(self, passenger: Passenger) -> None:
         """Raises DatabusError when a file cannot be written."""

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from sqlalchemy import URL, Engine, Table, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from databus_core.connectors._shared.files import obstacles
 from databus_core.connectors._shared.formats import EXCEL_EXTENSIONS
 from databus_core.connectors.sql.excel_rows import Sheet, Value, read_sheet
 from databus_core.connectors.sql.table import (
@@ -74,6 +75,22 @@ class SqlPusher(Pusher):
     def __init__(self, context: PluginContext) -> None:
         super().__init__(context)
         self._url = _url(self.arguments, context.folder)
+
+    def problems(self) -> Iterator[str]:
+        """Whether the driver is installed and, for SQLite, the file can be there. Connects to nothing."""
+        try:
+            _ = self._engine
+        except DatabusError as error:
+            yield str(error)
+        file = _sqlite_file(self._url)
+        if file is None:
+            return
+        if not file.parent.is_dir():
+            yield f"The folder {file.parent} of the database {file} is missing; SQLite does not make it"
+        elif file.is_dir():
+            yield f"The database {file} is a folder"
+        else:
+            yield from obstacles(file.parent)
 
     def push(self, passenger: Passenger) -> None:
         """Raises DatabusError when a sheet cannot be read, does not fit the table, or the database refuses it."""
@@ -165,7 +182,13 @@ def _url(arguments: SqlPusherArguments, folder: Path) -> URL:
         raise ValueError("argument url: is no database URL; one looks like sqlite:///orders.sqlite") from None
     if arguments.password:
         url = url.set(password=arguments.password)
+    file = _sqlite_file(url)
+    return url if file is None else url.set(database=str(folder / file))
+
+
+def _sqlite_file(url: URL) -> Path | None:
+    """The file of a SQLite database; None for one in memory or given by a URI, and for other engines."""
     file = url.database
-    if url.get_backend_name() == "sqlite" and file and file != ":memory:" and not file.startswith("file:"):
-        url = url.set(database=str(folder / file))
-    return url
+    if url.get_backend_name() != "sqlite" or not file or file == ":memory:" or file.startswith("file:"):
+        return None
+    return Path(file)
