@@ -18,6 +18,10 @@ from databus_core.model.trip import TripRecord
 from databus_core.plugins.plugin import Plugin
 
 
+def ignored(_remark: str) -> None:
+    """For who does not want to hear remarks."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseContext:
     """What a database engine is made with."""
@@ -27,6 +31,8 @@ class DatabaseContext:
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
     report: Callable[[str], None] = print
     """Told, in words and from any thread, what a person must know and no caller waits for: a damaged file, say."""
+    remark: Callable[[str], None] = ignored
+    """Told in the same way what harms nothing and may still be a mistake: a foreign file that is left alone."""
 
 
 class Database(ABC):

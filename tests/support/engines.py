@@ -31,9 +31,16 @@ class Engine:
     def __str__(self) -> str:
         return self.module.rpartition(".")[2]
 
-    def make(self, folder: Path, report: Callable[[str], None] = ignore, **arguments: Any) -> Database:
+    def make(
+        self,
+        folder: Path,
+        report: Callable[[str], None] = ignore,
+        remark: Callable[[str], None] = ignore,
+        **arguments: Any,
+    ) -> Database:
         """A database in that folder, not yet open."""
-        context = DatabaseContext(folder=folder, arguments={**self.arguments, **arguments}, report=report)
+        given = {**self.arguments, **arguments}
+        context = DatabaseContext(folder=folder, arguments=given, report=report, remark=remark)
         return Factory().create(Database, self.module, context)
 
     def opened(self, folder: Path, report: Callable[[str], None] = ignore, *, reading: bool = False) -> Database:

@@ -10,8 +10,6 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from pydantic import ValidationError
-
 from databus_core.database.json_files.client_folder import ClientFolder
 from databus_core.database.json_files.clients import Clients
 from databus_core.database.json_files.disk_watch import DiskWatch
@@ -23,12 +21,11 @@ from databus_core.files import make_folder
 from databus_core.model.customizing import CustomizingBackup
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry
-from databus_core.model.problem import problems_of
 from databus_core.model.query import LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows
 from databus_core.model.queue_entry import QueueEntry
-from databus_core.model.ticket_path import FOLDER_KEY
 from databus_core.model.trip import TripRecord
 from databus_core.plugins.database import Database, DatabaseContext
+from databus_core.plugins.plugin import validated
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -40,13 +37,7 @@ class JsonFiles(Database):
 
     def __init__(self, context: DatabaseContext) -> None:
         super().__init__(context)
-        try:
-            self._arguments = JsonFilesArguments.model_validate(
-                dict(context.arguments), context={FOLDER_KEY: context.folder}
-            )
-        except ValidationError as error:
-            problems = problems_of(error, JsonFilesArguments)
-            raise ValueError("; ".join(f"argument {problem}" for problem in problems)) from error
+        self._arguments = validated(JsonFilesArguments, context.arguments, context.folder)
         self._folder = self._arguments.database_dir.absolute()
         self._lock = FolderLock(self._folder)
         self._disk = DiskWatch(self._folder, context.report)
@@ -67,7 +58,7 @@ class JsonFiles(Database):
                 make_folder(self._folder)
                 self._lock.acquire(holder)
             try:
-                self._clients = Clients(self._arguments, self.context.report, writable=holder is not None)
+                self._clients = Clients(self._arguments, self.context, writable=holder is not None)
                 if holder is not None:
                     self._disk.look()
             except BaseException:

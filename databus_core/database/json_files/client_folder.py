@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from databus_core.files import replace
 from databus_core.model.clock import format_time, now, parse_time
 from databus_core.model.log import MessageType
 from databus_core.model.trip import TripRecord
+from databus_core.plugins.database import DatabaseContext
 
 EMPTY_CONFIGURATION = b'{\n  "log_life_span": 1,\n  "passengers": [],\n  "users": []\n}\n'
 
@@ -33,12 +33,10 @@ def file_time() -> str:
 class ClientFolder:
     """Safe to use from several threads."""
 
-    def __init__(
-        self, layout: ClientLayout, flusher: Flusher, report: Callable[[str], None], *, writable: bool
-    ) -> None:
+    def __init__(self, layout: ClientLayout, flusher: Flusher, context: DatabaseContext, *, writable: bool) -> None:
         self._layout = layout
         self._flusher = flusher
-        self._report = report
+        self._context = context
         self._writable = writable
         self._lock = threading.Lock()
         self._queue: QueueFolder | None = None
@@ -59,7 +57,7 @@ class ClientFolder:
         """The queue; read when it is needed first, which a process that only looks at something else never does."""
         with self._lock:
             if self._queue is None:
-                self._queue = QueueFolder(self._layout, self._flusher, self._report, writable=self._writable)
+                self._queue = QueueFolder(self._layout, self._flusher, self._context, writable=self._writable)
             return self._queue
 
     def close(self) -> None:
@@ -131,7 +129,7 @@ class ClientFolder:
                 self._trips = {}
             except (ValueError, TypeError, KeyError, AttributeError) as error:
                 self._trips = {}
-                self._report(f"{file}: {error}. When the client's passengers travelled last is forgotten.")
+                self._context.report(f"{file}: {error}. When the client's passengers travelled last is forgotten.")
                 if self._writable:
                     replace(file, file.with_name(f"{file.name}.damaged-{file_time()}"))
         return self._trips

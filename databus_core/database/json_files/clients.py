@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 from databus_core.database.json_files.client_folder import EMPTY_CONFIGURATION, ClientFolder, file_time
@@ -14,15 +13,16 @@ from databus_core.errors import DatabaseError, NotFoundError
 from databus_core.files import make_folder, replace, sync_folder
 from databus_core.model.client import ROOT
 from databus_core.model.client_id import known_as, lookalike, why_no_client_id
+from databus_core.plugins.database import DatabaseContext
 
 
 class Clients:
     """Every client of an open database. Safe to use from several threads."""
 
-    def __init__(self, arguments: JsonFilesArguments, report: Callable[[str], None], *, writable: bool) -> None:
+    def __init__(self, arguments: JsonFilesArguments, context: DatabaseContext, *, writable: bool) -> None:
         """Reads everything when writable, else only which clients there are. Raises NotFoundError, OSError."""
         self._arguments = arguments
-        self._report = report
+        self._context = context
         self._writable = writable
         self._flusher = Flusher()
         self._lock = threading.Lock()
@@ -49,31 +49,36 @@ class Clients:
 
     def _take_in(self, folder: Path) -> None:
         """Use the folder if it is a client's, else say why not: one that cannot be used harms no other."""
+        if foreign := self._why_foreign(folder):
+            self._context.remark(f"{str(folder)!r} is left alone: {foreign}, so it is no client's.")
+            return
         try:
-            why = self._why_no_client(folder)
+            why = why_no_client_id(folder.name)
             if not why:
                 self._clients[folder.name] = self._client(folder.name)
+                return
+            why = f"until it has a name that a client can have: {why}"
         except (PermissionError, FileExistsError, NotADirectoryError) as error:
             if folder.name == ROOT:
                 raise
-            why = f"its passengers wait: {error.filename}: {error.strerror}"
-        if why:
-            self._report(f"{str(folder)!r} is left alone: {why}.")
+            why = f"{error.filename}: {error.strerror}"
+        self._context.report(f"{str(folder)!r} is left alone, its passengers wait: {why}.")
 
-    def _why_no_client(self, folder: Path) -> str:
-        """Why a name in the folder of all clients is no client's; empty when it is one's."""
+    def _why_foreign(self, folder: Path) -> str:
+        """Why a name in the folder of all clients belongs to none; empty when it does."""
         if not folder.is_dir():
-            return "it is no folder, so it is no client's"
+            return "it is no folder"
         layout = self._arguments.client(folder.name)
         parts = (layout.config, layout.queue, layout.logs)
-        if not any(path.exists() for path in parts):
-            names = ", ".join(path.relative_to(folder).as_posix() for path in parts)
-            return f"it has none of {names} in it, so it is no client's"
-        why = why_no_client_id(folder.name)
-        return f"its passengers wait until it has a name that a client can have: {why}" if why else ""
+        try:
+            if any(path.exists() for path in parts):
+                return ""
+        except PermissionError:
+            return ""
+        return f"it has none of {', '.join(path.relative_to(folder).as_posix() for path in parts)} in it"
 
     def _client(self, client_id: str) -> ClientFolder:
-        client = ClientFolder(self._arguments.client(client_id), self._flusher, self._report, writable=self._writable)
+        client = ClientFolder(self._arguments.client(client_id), self._flusher, self._context, writable=self._writable)
         if self._writable:
             client.make_ready()
         return client

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from databus_core.database.json_files.remembered import Remembered
 from databus_core.errors import DamagedError, DatabaseError, NotFoundError
 from databus_core.model.query import Query, QueueCounts, QueueRow, Rows
 from databus_core.model.queue_entry import QueueEntry, QueueStatus
+from databus_core.plugins.database import DatabaseContext
 
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,149}(?<!\.)")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -24,11 +25,9 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 class QueueFolder:
     """Safe to use from several threads; the lock is never held while a passenger is written."""
 
-    def __init__(
-        self, layout: ClientLayout, flusher: Flusher, report: Callable[[str], None], *, writable: bool
-    ) -> None:
+    def __init__(self, layout: ClientLayout, flusher: Flusher, context: DatabaseContext, *, writable: bool) -> None:
         self._files = EntryFiles(layout, flusher)
-        self._report = report
+        self._context = context
         self._writable = writable
         self._changed = threading.Condition()
         self._arriving: set[tuple[str, str]] = set()
@@ -45,7 +44,7 @@ class QueueFolder:
             if is_ignored(item.name):
                 continue
             if not item.is_dir():
-                self._report(f"{self._files.folder / item.name} is no passenger's folder and is left alone.")
+                self._context.remark(f"{self._files.folder / item.name} is no passenger's folder and is left alone.")
                 continue
             try:
                 yield QueueRow.of(self._files.read(item.name))
@@ -58,9 +57,9 @@ class QueueFolder:
         """Set a folder that cannot be read aside, and say so; somebody else's folder is left alone."""
         file = self._files.file(internal_id)
         if not file.exists() and not _UUID.fullmatch(internal_id) and not self._files.looks_seated(internal_id):
-            self._report(f"{file.parent} is no passenger's folder and is left alone.")
+            self._context.remark(f"{file.parent} is no passenger's folder and is left alone.")
         else:
-            self._report(self._set_aside(internal_id, error))
+            self._context.report(self._set_aside(internal_id, error))
 
     def _set_aside(self, internal_id: str, error: DamagedError) -> str:
         if not self._writable:
@@ -192,7 +191,7 @@ class QueueFolder:
             with self._changed:
                 self._index.discard(internal_id)
             message = self._set_aside(internal_id, error)
-            self._report(message)
+            self._context.report(message)
             raise DamagedError(message) from error
 
     def open_ids(self, client_passenger: str) -> list[str]:
