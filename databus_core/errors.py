@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from databus_core.model.holder import Holder
+    from databus_core.model.problem import Problem
 
 
 class DatabusError(Exception):
@@ -30,6 +31,11 @@ class DatabusError(Exception):
 
 class TicketError(DatabusError):
     """A ticket that cannot be used; one problem a line, each naming file, option, value and what is allowed."""
+
+    def __init__(self, where: object, *problems: Problem) -> None:
+        self.problems = list(problems)
+        self.sentences = [f"{where}: {problem}" for problem in problems]
+        super().__init__("\n".join(self.sentences))
 
 
 class CustomizingError(DatabusError):

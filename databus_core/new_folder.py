@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from databus_core.errors import TicketError
+from databus_core.model.problem import Problem
 from databus_core.resources import resource
 
 TICKET = "ticket.json"
@@ -18,9 +19,9 @@ def make_ticket_folder(folder: Path, *, demo: bool) -> Path:
     """
     ticket = folder / TICKET
     if ticket.exists():
-        raise TicketError(f"{ticket} exists already.")
+        raise TicketError(ticket, Problem((), "exists already."))
     try:
         shutil.copytree(resource("demo" if demo else "new"), folder, dirs_exist_ok=True)
     except OSError as error:
-        raise TicketError(f"{folder} cannot be made: {error}") from error
+        raise TicketError(folder, Problem((), f"cannot be made: {error}")) from error
     return ticket

@@ -27,7 +27,6 @@ from databus_core.model.query import LogQuery, Query
 from databus_core.model.queue_entry import QueueStatus
 from databus_core.model.ticket import DispatcherTicket
 from databus_core.new_folder import make_ticket_folder
-from databus_core.plugins.database import Database, DatabaseContext
 
 app = typer.Typer(
     name="databus",
@@ -53,17 +52,12 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 def opened(ticket: DispatcherTicket, holder: Holder | None) -> Generator[Storage]:
     """The ticket's storage: for reading beside a running dispatcher, or held for writing."""
     factories = Factories(ticket)
-    database = _database(ticket, factories)
+    database = factories.database(terminal.warn)
     database.open(holder)
     try:
         yield Storage(database, ticket, factories)
     finally:
         database.close()
-
-
-def _database(ticket: DispatcherTicket, factories: Factories) -> Database:
-    context = DatabaseContext(folder=ticket.folder, arguments=ticket.database_arguments, report=terminal.warn)
-    return factories.create(Database, ticket.database_module, context)
 
 
 @app.callback(invoke_without_command=True)
@@ -153,7 +147,7 @@ def expedite(client: ClientArgument, passenger: PassengerArgument, ticket_file: 
 
 def _tell_dispatcher(ticket: DispatcherTicket, verb: str, **arguments: object) -> None:
     """Send a command to the dispatcher that holds the ticket's database."""
-    database = _database(ticket, Factories(ticket))
+    database = Factories(ticket).database(terminal.warn)
     holder = database.holder()
     if holder is None or not holder.control:
         fail(f"No dispatcher runs on {database}. Start one with `databus run` or the desktop app.")

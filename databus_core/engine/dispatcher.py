@@ -28,6 +28,7 @@ from databus_core.model.client import Client, ClientPassenger
 from databus_core.model.clock import now
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log
+from databus_core.model.problem import Problem
 from databus_core.model.queue_entry import QueueStatus
 from databus_core.model.ticket import DispatcherTicket
 from databus_core.model.trip import TripRecord
@@ -282,7 +283,9 @@ class Dispatcher:
         Answers the number of passengers that were new there. `progress` is called in a worker thread. Await it, or
         make it a task to have it in the background. Raises DatabusError.
         """
-        target = self._database(database_module, database_arguments, self._ticket, self.factory)
+        folder, report = self._ticket.folder, self._events.failed
+        context = DatabaseContext(folder=folder, arguments=database_arguments, report=report)
+        target = self.factory.create(Database, database_module, context)
 
         def copy(storage: Storage) -> int:
             target.open(Holder(f"{self._program} (export)"))
@@ -359,16 +362,11 @@ class Dispatcher:
     def _report(self, message: str) -> None:
         self._events.tell(lambda each: each.failed(message))
 
-    def _database(self, module: str, arguments: dict[str, Any], ticket: DispatcherTicket, factory: Factory) -> Database:
-        context = DatabaseContext(folder=ticket.folder, arguments=arguments, report=self._events.failed)
-        return factory.create(Database, module, context)
-
-    def _open_storage(self, ticket: DispatcherTicket, factory: Factory) -> Storage:
+    def _open_storage(self, ticket: DispatcherTicket, factories: Factories) -> Storage:
         """In a worker thread: a new storage over the ticket's database, held by this process."""
-        with option_named(ticket, "database_module"):
-            database = self._database(ticket.database_module, ticket.database_arguments, ticket, factory)
+        database = factories.database(self._events.failed)
         database.open(Holder(self._program, control=self._control.address if self._control else ""))
-        return Storage(database, ticket, factory)
+        return Storage(database, ticket, factories)
 
     @staticmethod
     def _observer_of(ticket: DispatcherTicket, factory: Factory) -> DispatcherObserver | None:
@@ -377,8 +375,8 @@ class Dispatcher:
             with option_named(ticket, "dispatcher_observer"):
                 return factory.create(DispatcherObserver, observer)
         if observer is not None and not isinstance(observer, DispatcherObserver):
-            where = ticket.file or "Ticket"
-            raise TicketError(f"{where}: dispatcher_observer: {observer!r:.80} is no observer and no module's name")
+            problem = Problem(("dispatcher_observer",), f"{observer!r:.80} is no observer and no module's name")
+            raise TicketError(ticket.file or "Ticket", problem)
         return observer
 
     async def _read_clients(self) -> None:
@@ -425,7 +423,7 @@ def _save(ticket: DispatcherTicket) -> None:
     try:
         write_durably(ticket.file, ticket.text().encode())
     except OSError as error:
-        raise TicketError(f"{ticket.file}: cannot be written: {error}") from error
+        raise TicketError(ticket.file, Problem((), f"cannot be written: {error}")) from error
 
 
 def _no_progress(done: int, total: int) -> None:

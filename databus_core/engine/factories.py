@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,9 +11,11 @@ from databus_core.engine.driver import Driver
 from databus_core.engine.queue import Queue
 from databus_core.errors import FactoryError, TicketError
 from databus_core.model.passenger import Passenger
+from databus_core.model.problem import Problem
 from databus_core.model.ticket import DispatcherTicket
-from databus_core.plugins.database import Database
+from databus_core.plugins.database import Database, DatabaseContext, ignored
 from databus_core.plugins.factory import Factory, add_plugin_folder
+from databus_core.plugins.plugin import ArgumentsError
 from databus_core.plugins.processor import Processor
 from databus_core.plugins.puller import Puller
 from databus_core.plugins.pusher import Pusher
@@ -32,31 +34,60 @@ KINDS: dict[type[object], str] = {
 """The ticket's option for the factory of each kind."""
 
 
+def _unusable(ticket: DispatcherTicket, option: str, error: FactoryError) -> Problem:
+    """An option of the ticket names a module that gave this error."""
+    return Problem((option,), f"{getattr(ticket, option)!r:.80} is not allowed: {error}")
+
+
 @contextmanager
 def option_named(ticket: DispatcherTicket, option: str) -> Generator[None]:
     """What cannot be used becomes a TicketError that names the ticket's file, the option and its value."""
     try:
         yield
     except FactoryError as error:
-        where = ticket.file or "Ticket"
-        raise TicketError(f"{where}: {option}: {getattr(ticket, option)!r:.80} is not allowed: {error}") from error
+        raise TicketError(ticket.file or "Ticket", _unusable(ticket, option, error)) from error
 
 
 class Factories(Factory):
     """A factory that asks the ticket's factory of each kind."""
 
     def __init__(self, ticket: DispatcherTicket) -> None:
-        """Raises TicketError when the ticket names a factory or a driver that cannot be used."""
+        """Raises TicketError when the ticket names factories or a driver that cannot be used."""
         self.plugin_folder: Path = add_plugin_folder(ticket.folder)
         super().__init__(self.plugin_folder)
+        self._ticket = ticket
         self._by_kind: dict[type[object], Factory] = {}
+        errors: dict[str, FactoryError] = {}
         made: dict[type[object], Factory] = {}
         for kind, option in KINDS.items():
-            with option_named(ticket, option):
+            try:
                 made[kind] = super().create(Factory, getattr(ticket, option), self.plugin_folder)
+            except FactoryError as error:
+                errors[option] = error
         self._by_kind = made
-        with option_named(ticket, "driver_module"):
+        try:
             self.load(Driver, ticket.driver_module)
+        except FactoryError as error:
+            errors["driver_module"] = error
+        if errors:
+            problems = [_unusable(ticket, option, error) for option, error in errors.items()]
+            causes = ExceptionGroup("modules that cannot be used", list(errors.values()))
+            raise TicketError(ticket.file or "Ticket", *problems) from causes
+
+    def database(self, report: Callable[[str], None], remark: Callable[[str], None] = ignored) -> Database:
+        """The ticket's database, not open yet. Raises TicketError that names its module or each wrong argument."""
+        ticket = self._ticket
+        context = DatabaseContext(
+            folder=ticket.folder, arguments=ticket.database_arguments, report=report, remark=remark
+        )
+        try:
+            return self.create(Database, ticket.database_module, context)
+        except FactoryError as error:
+            problems = [_unusable(ticket, "database_module", error)]
+            if isinstance(error.__cause__, ArgumentsError):
+                wrong = error.__cause__.problems
+                problems = [Problem(("database_arguments", *problem.path), problem.message) for problem in wrong]
+            raise TicketError(ticket.file or "Ticket", *problems) from error
 
     def load(self, kind: type[T], module: str) -> type[T]:
         factory = self._by_kind.get(kind)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -12,6 +10,7 @@ from json_source_map import calculate
 from pydantic import BaseModel, ValidationError
 
 from databus_core.model.client import Client, ClientList
+from databus_core.model.json_text import doubled_keys, read_json
 from databus_core.model.problem import Problem, problems_of
 
 DATABUS_NODE = "__databus__"
@@ -34,25 +33,25 @@ class CustomizingBackup:
 def problems_in(node: str, text: str) -> list[Problem]:
     """What is wrong with a node's text: its JSON, and for Databus's own nodes what it says. Empty when nothing is."""
     text = text.removeprefix("\ufeff")
+    document = read_json(text)
+    if isinstance(document, Problem):
+        return [document]
     model = _MODELS.get(node)
-    try:
-        document: object = json.loads(text)
-        return [] if model is None else _problems_as(model, document, text)
-    except json.JSONDecodeError as error:
-        return [Problem((), error.msg, error.lineno, error.colno)]
-    except RecursionError:
-        return [Problem((), "nested too deeply")]
-    except ValueError:  # Python's limit against numbers that take minutes to read
-        return [Problem((), f"a number has more than {sys.get_int_max_str_digits()} digits")]
+    return [] if model is None else [*doubled_keys(text), *_problems_as(model, document, text)]
 
 
 def _problems_as(model: type[BaseModel], document: object, text: str) -> list[Problem]:
     try:
         model.model_validate(document)
     except ValidationError as error:
+        problems = problems_of(error, model)
+    else:
+        return []
+    try:
         places = cast("dict[str, _Entry]", calculate(text))
-        return [_with_line(problem, places) for problem in problems_of(error, model)]
-    return []
+    except RecursionError:
+        return problems
+    return [_with_line(problem, places) for problem in problems]
 
 
 def _with_line(problem: Problem, places: dict[str, _Entry]) -> Problem:

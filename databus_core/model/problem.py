@@ -22,8 +22,9 @@ class Problem:
     column: int | None = None
 
     def __str__(self) -> str:
-        where = f"line {self.line}, " if self.line else ""
-        return f"{where}{dotted(self.path)}: {self.message}" if self.path else f"{where}{self.message}"
+        line = f"line {self.line}" if self.line else ""
+        place = ", ".join(filter(None, (line, dotted(self.path))))
+        return f"{place}: {self.message}" if place else self.message
 
 
 def dotted(path: tuple[str | int, ...]) -> str:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Self, cast
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 from pydantic.config import JsonDict
 
 from databus_core.errors import TicketError
+from databus_core.model.json_text import doubled_keys, read_json
 from databus_core.model.problem import Problem, problems_of
 
 FACTORY_MODULE = "databus_core.plugins.factory"
@@ -56,7 +65,7 @@ def _factory(kind: str) -> Any:
 class DispatcherTicket(BaseModel):
     """The options of a dispatcher. Raises TicketError, naming file, option, value and what is allowed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     system_alias: str = Field(
         default="Databus", min_length=1, description="Shown on top of the app, to tell test from live."
@@ -87,7 +96,7 @@ class DispatcherTicket(BaseModel):
         json_schema_extra={"type": "string", "picker": "dispatcher_observer"},
     )
     external_config_files: tuple[ExternalConfigFile, ...] = Field(
-        default=(), description="Further JSON files that administrators edit in the app."
+        default=(), strict=False, description="Further JSON files that administrators edit in the app."
     )
     run_web_server: bool = Field(
         default=True,
@@ -112,24 +121,23 @@ class DispatcherTicket(BaseModel):
     _file: Path | None = PrivateAttr(default=None)
 
     def __init__(self, /, **options: Any) -> None:
+        plain, problems = _without_prefix(options)
+        cause = None
         try:
-            super().__init__(**options)
+            super().__init__(**plain)
         except ValidationError as error:
-            raise TicketError(_in_words("Ticket", error)) from error
+            cause = error
+            problems += problems_of(error, DispatcherTicket)
+        if problems:
+            raise TicketError("Ticket", *problems) from cause
 
-    @model_validator(mode="before")
+    @field_validator("dispatcher_observer")
     @classmethod
-    def _without_prefix(cls, options: object) -> object:
-        """Existing tickets spell options with the prefix `p_`."""
-        if not isinstance(options, dict):
-            return options
-        plain: dict[str, Any] = {}
-        for key, value in cast("dict[str, Any]", options).items():
-            name = key.removeprefix("p_") if key.removeprefix("p_") in cls.model_fields else key
-            if name in plain:
-                raise ValueError(f"option {name!r} is given twice, with and without the prefix p_")
-            plain[name] = value
-        return plain
+    def _observer_or_its_module(cls, observer: object) -> object:
+        """Whether an object is an observer is known above the models; that a JSON value is none is known here."""
+        if observer == "" or isinstance(observer, (int, float, list, tuple, dict)):
+            raise ValueError("it should be the name of an observer's module (in Python also an observer)")
+        return observer
 
     @field_serializer("dispatcher_observer")
     def _observer_by_name(self, observer: object) -> str | None:
@@ -139,31 +147,32 @@ class DispatcherTicket(BaseModel):
     @classmethod
     def load(cls, file: Path | str) -> Self:
         """Read a ticket file. Raises TicketError when it is missing, no JSON, or wrong."""
+        ticket, problems = cls.usable_part(file)
+        if problems:
+            raise TicketError(ticket.file, *problems)
+        return ticket
+
+    @classmethod
+    def usable_part(cls, file: Path | str) -> tuple[Self, list[Problem]]:
+        """The ticket in a file without the options that are wrong, and what is wrong with them.
+
+        Raises TicketError when it is missing or no JSON object.
+        """
         file = Path(file).expanduser().absolute()
-        try:
-            document: object = json.loads(file.read_text("utf-8-sig"))
-        except FileNotFoundError as error:
-            raise TicketError(f"{file}: there is no such ticket. `databus new FOLDER` makes one.") from error
-        except json.JSONDecodeError as error:
-            raise TicketError(f"{file}: line {error.lineno}, column {error.colno}: {error.msg}") from error
-        except RecursionError as error:
-            raise TicketError(f"{file}: nested too deeply") from error
-        except (OSError, UnicodeDecodeError) as error:
-            raise TicketError(f"{file}: cannot be read: {error}") from error
-        if not isinstance(document, dict):
-            raise TicketError(f"{file}: a ticket is a JSON object with options, not {document!r:.80}")
-        return cls.parse(cast("dict[str, Any]", document), file)
+        document, problems = _read(file)
+        problems += cls.problems(document)
+        wrong = {problem.path[0] for problem in problems if problem.path}
+        usable = {name: value for name, value in document.items() if _plain_name(name) not in wrong}
+        return cls.parse(usable, file), problems
 
     @classmethod
     def parse(cls, document: dict[str, Any], file: Path) -> Self:
         """A ticket from a document that is, or will be, in `file`. Raises TicketError."""
         try:
-            ticket = cls.model_validate(document)
-        except ValidationError as error:
-            raise TicketError(_in_words(str(file), error)) from error
+            ticket = cls(**document)
         except TicketError as error:
-            raise TicketError(str(error).replace("Ticket: ", f"{file}: ")) from error
-        ticket._place(file)  # noqa: SLF001 - its own
+            raise TicketError(file, *error.problems) from error.__cause__
+        ticket._place(file)
         return ticket
 
     def _place(self, file: Path) -> None:
@@ -175,8 +184,7 @@ class DispatcherTicket(BaseModel):
         try:
             cls(**document)
         except TicketError as error:
-            cause = error.__cause__
-            return problems_of(cause, cls) if isinstance(cause, ValidationError) else [Problem((), str(error))]
+            return error.problems
         return []
 
     @property
@@ -199,5 +207,35 @@ class DispatcherTicket(BaseModel):
         return orjson.dumps(self.document(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
 
 
-def _in_words(where: str, error: ValidationError) -> str:
-    return "\n".join(f"{where}: {problem}" for problem in problems_of(error, DispatcherTicket))
+def _plain_name(option: str) -> str:
+    """Existing tickets spell options with the prefix `p_`."""
+    name = option.removeprefix("p_")
+    return name if name in DispatcherTicket.model_fields else option
+
+
+def _without_prefix(options: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    """The options by their plain names, and which of them are given under both."""
+    plain: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for option, value in options.items():
+        name = _plain_name(option)
+        if name in plain:
+            problems.append(Problem((name,), "is given twice, with and without the prefix p_; leave one of them"))
+        plain[name] = value
+    return plain, problems
+
+
+def _read(file: Path) -> tuple[dict[str, Any], list[Problem]]:
+    """The options in a ticket file, and which of them are given twice. Raises TicketError."""
+    try:
+        text = file.read_text("utf-8-sig")
+    except FileNotFoundError as error:
+        raise TicketError(file, Problem((), "there is no such ticket. `databus new FOLDER` makes one.")) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise TicketError(file, Problem((), f"cannot be read: {error}")) from error
+    document = read_json(text)
+    if isinstance(document, Problem):
+        raise TicketError(file, document)
+    if not isinstance(document, dict):
+        raise TicketError(file, Problem((), f"a ticket is a JSON object with options, not {document!r:.80}"))
+    return cast("dict[str, Any]", document), doubled_keys(text)

@@ -55,7 +55,7 @@ def test_new_leaves_a_folder_alone_that_has_a_ticket(folder: Path) -> None:
     before = tree(folder)
     refused = invoke("new", str(folder), "--demo")
     assert refused.exit_code == 2
-    assert "ticket.json exists already" in refused.stderr
+    assert "ticket.json: exists already." in refused.stderr
     assert tree(folder) == before
 
 

@@ -93,14 +93,32 @@ def test_a_name_given_twice_is_refused(node: str, text: str, twice: str) -> None
     assert f"{twice} is listed twice" in only_problem(node, text).message
 
 
-def test_of_a_key_given_twice_the_last_one_counts() -> None:
-    assert problems_in(DATABUS_NODE, '{"log_life_span": "x",\n"log_life_span": 1}') == []
-    assert place(only_problem(DATABUS_NODE, '{"log_life_span": 1,\n"log_life_span": "x"}')) == (2, 18)
+@pytest.mark.parametrize("node", [DATABUS_NODE, CLIENTS_NODE])
+@pytest.mark.parametrize("key", ["a", "", 'a"b', "\\", "{", "ß"])
+def test_a_key_given_twice_is_refused_with_its_line(node: str, key: str) -> None:
+    text = '{"clients": [],\n "x": [{KEY: KEY}, {KEY: 1, "in it": {KEY: "}"},\n   KEY : 2}]}'
+    problem = only_problem(node, text.replace("KEY", json.dumps(key)))
+    assert problem.message == f"{key!r} is given twice, first in line 2; leave one of them"
+    assert place(problem) == (3, 4)
+
+
+def test_a_key_written_in_two_ways_is_the_same_key() -> None:
+    assert place(only_problem(DATABUS_NODE, '{"a": 1, "\\u0061": 2}')) == (1, 10)
+
+
+def test_beside_keys_given_twice_every_wrong_value_is_told() -> None:
+    text = '{"a": 1, "a": 2, "a": 3,\n"log_life_span": 1,\n"log_life_span": "x"}'
+    assert [problem.line for problem in problems_in(DATABUS_NODE, text)] == [1, 1, 3, 3]
+
+
+def test_a_node_of_the_users_own_may_have_a_key_twice() -> None:
+    """Its reader may be one that takes it, for comments say."""
+    assert problems_in(PRICES, '{"//": "a", "//": "b"}') == []
 
 
 @pytest.mark.parametrize("key", ["a/b", "a~b", "~1", "/", '\\"', "\\u0041", "", "ß"])
 def test_unusual_keys_do_not_move_the_lines_of_others(key: str) -> None:
-    text = f'{{"{key}": {{"{key}": [{{"{key}": 1}}]}},\n"log_life_span": "x",\n"{key}{key}": 2}}'
+    text = f'{{"{key}": {{"{key}": [{{"{key}": 1}}]}},\n"log_life_span": "x",\n"{key}2": 2}}'
     assert place(only_problem(DATABUS_NODE, text)) == (2, 18)
 
 

@@ -50,6 +50,20 @@ def test_a_file_may_spell_options_with_the_prefix_p(tmp_path: Path):
         ({"drivers_at_once": 0}, ["drivers_at_once", "0", "1"]),
         ({"p_system_alias": "A", "system_alias": "B"}, ["system_alias", "twice"]),
         ({"external_config_files": [["demo", "x"]]}, ["external_config_files[0]", "client id, file id, path"]),
+        ({"drivers_at_once": True}, ["drivers_at_once: True is not allowed", "integer"]),
+        ({"drivers_at_once": "4"}, ["drivers_at_once: '4' is not allowed", "integer"]),
+        ({"drivers_at_once": 4.0}, ["drivers_at_once: 4.0 is not allowed", "integer"]),
+        ({"web_server_port": "5000"}, ["web_server_port: '5000' is not allowed", "integer"]),
+        ({"run_web_server": "no"}, ["run_web_server: 'no' is not allowed", "boolean"]),
+        ({"run_web_server": 0}, ["run_web_server: 0 is not allowed", "boolean"]),
+        ({"grace_seconds": "10"}, ["grace_seconds: '10' is not allowed", "number"]),
+        ({"grace_seconds": True}, ["grace_seconds: True is not allowed", "number"]),
+        ({"system_alias": 5}, ["system_alias: 5 is not allowed", "string"]),
+        ({"dispatcher_observer": 5}, ["dispatcher_observer: 5 is not allowed", "name of an observer's module"]),
+        ({"dispatcher_observer": True}, ["dispatcher_observer: True is not allowed", "name of an observer's module"]),
+        ({"dispatcher_observer": ["a"]}, ["dispatcher_observer: ['a'] is not allowed", "observer's module"]),
+        ({"dispatcher_observer": {"a": 1}}, ["dispatcher_observer: {'a': 1} is not allowed", "observer's module"]),
+        ({"dispatcher_observer": ""}, ["dispatcher_observer: '' is not allowed", "observer's module"]),
     ],
 )
 def test_a_wrong_ticket_names_file_option_value_and_what_is_allowed(tmp_path: Path, document: object, told: list[str]):
@@ -61,8 +75,48 @@ def test_a_wrong_ticket_names_file_option_value_and_what_is_allowed(tmp_path: Pa
         assert part in str(raised.value)
 
 
+def test_every_wrong_option_is_told_on_a_line_of_its_own(tmp_path: Path):
+    file = tmp_path / "ticket.json"
+    file.write_text(
+        '{"p_system_alias": "A",\n "system_alias": "B",\n "web_server_port": 1,\n "web_server_port": 0,\n'
+        ' "drivers_at_once": "4",\n "colour": "red"}'
+    )
+    with pytest.raises(TicketError) as raised:
+        DispatcherTicket.load(file)
+    told = str(raised.value).splitlines()
+    for line, part in zip(
+        told,
+        [
+            "line 4: 'web_server_port' is given twice, first in line 3",
+            "system_alias: is given twice, with and without the prefix p_",
+            "drivers_at_once: '4' is not allowed",
+            "web_server_port: 0 is not allowed",
+            "colour: is not known",
+        ],
+        strict=True,
+    ):
+        assert line.startswith(f"{file}: {part}")
+
+
+def test_a_whole_number_of_seconds_is_a_number(tmp_path: Path):
+    file = tmp_path / "ticket.json"
+    file.write_text('{"grace_seconds": 3}')
+    assert DispatcherTicket.load(file).grace_seconds == 3
+
+
+def test_options_given_twice_in_python_are_refused():
+    with pytest.raises(TicketError, match="Ticket: system_alias: is given twice"):
+        DispatcherTicket(system_alias="A", p_system_alias="B")
+
+
 @pytest.mark.parametrize(
-    ("content", "told"), [(b'{"a": 1,\n}', "line 2"), (b"\xff\xfe{", "cannot be read"), (b"[]", "JSON object")]
+    ("content", "told"),
+    [
+        (b'{"a": 1,\n}', "line 2"),
+        (b'{"drivers_at_once": ' + b"1" * 5000 + b"}", "digits"),
+        (b"\xff\xfe{", "cannot be read"),
+        (b"[]", "JSON object"),
+    ],
 )
 def test_what_is_no_ticket_file_is_told_in_words(tmp_path: Path, content: bytes, told: str):
     file = tmp_path / "ticket.json"
