@@ -169,11 +169,11 @@ def new(
 def check(ticket_argument: TicketArgument = None, ticket_file: TicketOption = TICKET) -> None:
     """Check ticket, configurations and plug-ins, and list every problem."""
     with errors_in_words():
-        problems = list(problems_with(DispatcherTicket.load(ticket_argument or ticket_file)))
-    for problem in problems:
-        terminal.warn(f"✗ {problem}")
-    if problems:
-        fail(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}.")
+        for problem in problems_with(ticket_argument or ticket_file, lambda remark: say(f"· {remark}")):
+            terminal.warn(f"✗ {problem}")
+            count += 1
+    if count:
+        fail(f"{count} problem{'s' if count > 1 else ''}.")
     say("✓ Everything is in order.")
 
 

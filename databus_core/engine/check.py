@@ -2,48 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
-from databus_core.engine.driver import Driver
-from databus_core.engine.factories import Factories
+from databus_core.engine.bus_ticket import BusTicket
+from databus_core.engine.crew import Crew
+from databus_core.engine.factories import Factories, option_named
 from databus_core.engine.queue import Queue
 from databus_core.engine.storage import Storage
-from databus_core.errors import CustomizingError, DatabusError, FactoryError
-from databus_core.model.client import ClientPassenger, ModuleReference
+from databus_core.errors import DatabusError, FactoryError, PluginError, TicketError
+from databus_core.model.client import PLAIN_PASSENGER, Client, ClientPassenger, ModuleReference
+from databus_core.model.log import Log
 from databus_core.model.passenger import Passenger
+from databus_core.model.problem import Problem
 from databus_core.model.ticket import DispatcherTicket
-from databus_core.plugins.database import Database, DatabaseContext
+from databus_core.plugins.database import Database
 from databus_core.plugins.observer import DispatcherObserver
-from databus_core.plugins.plugin import Plugin, validated
+from databus_core.plugins.plugin import ArgumentsError, Plugin
 from databus_core.plugins.processor import Processor
 from databus_core.plugins.puller import Puller
 from databus_core.plugins.pusher import Pusher
 
 
-def problems_with(ticket: DispatcherTicket) -> Iterator[str]:
-    """One sentence per problem; changes nothing and needs no running dispatcher."""
+def problems_with(file: Path, remark: Callable[[str], None]) -> Iterator[str]:
+    """One sentence per problem of the ticket in a file; changes nothing and needs no running dispatcher.
+
+    What cannot be used is taken as if the ticket did not have it, so that the rest is looked at as far as possible.
+    `remark` is told what harms nothing and may still be a mistake.
+    """
     try:
-        factories = Factories(ticket)
-    except FactoryError as error:
-        yield f"Ticket: {error}"
+        ticket, problems = DispatcherTicket.usable_part(file)
+    except TicketError as error:
+        yield from error.sentences
         return
-    reported: list[str] = []
-    context = DatabaseContext(folder=ticket.folder, arguments=ticket.database_arguments, report=reported.append)
+    yield from (f"{ticket.file}: {problem}" for problem in problems)
+    factories, unusable = _factories(ticket)
+    yield from unusable
+    yield from _observer_problems(ticket, factories)
+    if not {"database_module", "database_arguments"} & _options(problems):
+        yield from _database_problems(ticket, factories, remark)
+
+
+def _options(problems: list[Problem]) -> set[object]:
+    return {problem.path[0] for problem in problems if problem.path}
+
+
+def _factories(ticket: DispatcherTicket) -> tuple[Factories, list[str]]:
+    """The ticket's factories, the built-in one for each that cannot be used; and why not."""
     try:
-        factories.load(Driver, ticket.driver_module)
-        if isinstance(ticket.dispatcher_observer, str):
+        return Factories(ticket), []
+    except TicketError as error:
+        fields = DispatcherTicket.model_fields
+        defaults = {str(option): fields[str(option)].default for option in _options(error.problems)}
+        return Factories(ticket.model_copy(update=defaults)), error.sentences
+
+
+def _observer_problems(ticket: DispatcherTicket, factories: Factories) -> Iterator[str]:
+    if ticket.dispatcher_observer is None:
+        return
+    try:
+        with option_named(ticket, "dispatcher_observer"):
             factories.load(DispatcherObserver, ticket.dispatcher_observer)
-        database = factories.create(Database, ticket.database_module, context)
+    except TicketError as error:
+        yield from error.sentences
+
+
+def _database_problems(ticket: DispatcherTicket, factories: Factories, remark: Callable[[str], None]) -> Iterator[str]:
+    reported: list[str] = []
+    try:
+        database = factories.database(reported.append, remark)
         database.open(None)
+    except TicketError as error:
+        yield from error.sentences
+        return
     except DatabusError as error:
-        yield f"Ticket: {error}"
+        yield f"Database: {error}"
         return
     with closing(database):
         storage = Storage(database, ticket, factories)
         yield from (f"Database: {message}" for message in reported)
+        yield from _external_file_problems(ticket, database)
         for client_id in database.client_ids():
             yield from _client_problems(client_id, storage, factories, ticket)
+
+
+def _external_file_problems(ticket: DispatcherTicket, database: Database) -> Iterator[str]:
+    known = database.client_ids()
+    for number, external in enumerate(ticket.external_config_files):
+        if external.client_id not in known:
+            what = f"external_config_files[{number}].client_id: {external.client_id!r}"
+            yield f"{ticket.file}: {what} is not allowed: it is no client; there are: {', '.join(known)}"
 
 
 def _client_problems(client_id: str, storage: Storage, factories: Factories, ticket: DispatcherTicket) -> Iterator[str]:
@@ -53,38 +102,54 @@ def _client_problems(client_id: str, storage: Storage, factories: Factories, tic
             problems = storage.customizing.problems(client_id, node.name, text)
         except DatabusError as error:
             yield f"Client {client_id}: {error}"
-            continue
-        if problems:
-            yield f"Client {client_id}: {CustomizingError(node.name, problems)}"
+        else:
+            yield from (f"Client {client_id}: {node.name}: {problem}" for problem in problems)
     try:
         client, _ = storage.customizing.client(client_id)
     except DatabusError:
         return  # said above
     for passenger in client.passengers:
-        for problem in _passenger_problems(passenger, factories, ticket):
+        for problem in _passenger_problems(client_id, client, passenger, factories, ticket.folder):
             yield f"Client {client_id}, {passenger.name}: {problem}"
 
 
-def _passenger_problems(passenger: ClientPassenger, factories: Factories, ticket: DispatcherTicket) -> Iterator[str]:
-    for kind, module in ((Passenger, passenger.passenger_module), (Queue, passenger.queue)):
-        try:
-            factories.load(kind, module)
-        except FactoryError as error:
-            yield str(error)
-    if not passenger.pullers:
-        yield "it has no puller, so nothing ever comes"
-    listed = ((Puller, passenger.pullers), (Processor, passenger.processors), (Pusher, passenger.pushers))
-    for kind, references in listed:
-        for reference in references:
-            yield from _plugin_problems(kind, reference, factories, ticket)
-
-
-def _plugin_problems(
-    kind: type[Plugin], reference: ModuleReference, factories: Factories, ticket: DispatcherTicket
+def _passenger_problems(
+    client_id: str, client: Client, passenger: ClientPassenger, factories: Factories, folder: Path
 ) -> Iterator[str]:
     try:
-        validated(factories.load(kind, reference.module).Arguments, reference.arguments, ticket.folder)
+        factories.load(Passenger, passenger.passenger_module)
     except FactoryError as error:
         yield str(error)
-    except ValueError as error:
-        yield f"{kind.__name__} {reference.step_name!r}: {error}"
+        passenger = passenger.model_copy(update={"module": PLAIN_PASSENGER})
+    try:
+        factories.load(Queue, passenger.queue)
+    except FactoryError as error:
+        yield str(error)
+    if not passenger.pullers:
+        yield "it has no puller, so nothing ever comes"
+    trip = BusTicket(client_id=client_id, client=client, client_passenger=passenger, folder=folder)
+    listed = ((Puller, passenger.pullers), (Processor, passenger.processors), (Pusher, passenger.pushers))
+    with Crew(trip, factories, Log(client_id, passenger.name)) as crew:
+        for kind, references in listed:
+            for reference in references:
+                yield from _plugin_problems(crew, kind, reference)
+
+
+def _plugin_problems(crew: Crew, kind: type[Plugin], reference: ModuleReference) -> Iterator[str]:
+    name = reference.step_name
+    plugin = crew.member(kind, name)
+    if plugin is None:
+        yield from _why_missing(kind, name, crew.missing[name])
+        return
+    try:
+        for problem in crew.iterate(plugin.problems):
+            yield f"{kind.__name__} {name!r}: {problem}"
+    except PluginError as error:
+        yield f"{kind.__name__} {name!r} cannot say what problems it has: {error}"
+
+
+def _why_missing(kind: type[Plugin], name: str, error: FactoryError) -> Iterator[str]:
+    if isinstance(error.__cause__, ArgumentsError):
+        yield from (f"{kind.__name__} {name!r}: argument {problem}" for problem in error.__cause__.problems)
+    else:
+        yield str(error)

@@ -31,7 +31,8 @@ class Crew:
         self._factory = factory
         self._log = log
         self._members: dict[str, Plugin] = {}
-        self._missing: dict[str, str] = {}
+        self.missing: dict[str, FactoryError] = {}
+        """Why a plug-in cannot be made, by step name."""
         self._runner: asyncio.Runner | None = None
 
     def __enter__(self) -> Self:
@@ -53,20 +54,20 @@ class Crew:
 
         A step whose plug-in the configuration no longer has is made from `module`, without arguments.
         """
-        if name in self._missing:
+        if name in self.missing:
             return None
         if name not in self._members:
             try:
                 self._members[name] = self._make(kind, name, module or name)
             except FactoryError as error:
-                self._missing[name] = str(error)
+                self.missing[name] = error
                 self._log.of(name).error(f"{error}\n{self.trace(error)}")
                 return None
         return cast("PluginT", self._members[name])
 
     def why_missing(self, name: str) -> str:
-        """Why there is no such member; empty when there is one."""
-        return self._missing.get(name, "")
+        """Why there is no such member, in words; empty when there is one."""
+        return str(self.missing.get(name, ""))
 
     def _make(self, kind: type[PluginT], name: str, module: str) -> PluginT:
         listed = (*self._route.pullers, *self._route.processors, *self._route.pushers)

@@ -7,12 +7,34 @@ from pathlib import Path
 
 import pytest
 
+from typer.testing import Result
 from databus_core import __version__
 from tests.support.plug_ins import tree
 from tests.support.program import answered, in_process, invoke
 from tests.support.stage import Stage, ticket_with
 
 COMMANDS = {"run", "drive", "expedite", "new", "check", "queue", "queue-set", "logs", "peek"}
+ASKED = """
+from databus_core import Processor
+
+class Several(Processor):
+    async def problems(self):
+        return ["one thing", "another"]
+    def process(self, passenger): ...
+
+class Rude(Several):
+    def problems(self):
+        yield 1 / 0
+"""
+
+SHY = """
+from databus_core import Passenger, Puller
+
+class Shy(Puller):
+    def pull(self):
+        return []
+"""
+
 
 
 @pytest.fixture
@@ -28,6 +50,16 @@ def folder(tmp_path: Path, stage: Stage) -> Path:
 
 
 def test_version() -> None:
+def told(checked: Result, *beginnings: str) -> None:
+    """These are the problems that a check told, in any order, and it counted them."""
+    *problems, count = checked.stderr.splitlines()
+    assert checked.exit_code == 2
+    assert all(problem.startswith("✗ ") for problem in problems)
+    for line, beginning in zip(sorted(problem[2:] for problem in problems), sorted(beginnings), strict=True):
+        assert line.startswith(beginning)
+    assert count == f"{len(problems)} problem{'s' if len(problems) > 1 else ''}."
+
+
     assert invoke("--version").stdout == f"databus {__version__}\n"
 
 
@@ -63,8 +95,91 @@ def test_check_lists_every_problem_of_a_ticket(folder: Path) -> None:
     (folder / "ticket.json").write_text('{"drivers_at_once": 0, "colour": "red"}')
     checked = in_process(folder, "check")
     assert checked.exit_code == 2
-    assert "drivers_at_once: 0 is not allowed" in checked.stderr
-    assert "colour: is not known" in checked.stderr
+    told(
+        checked,
+        f"{folder / 'ticket.json'}: drivers_at_once: 0 is not allowed",
+        f"{folder / 'ticket.json'}: colour: is not known",
+        "Database: There is no database in",
+    )
+
+
+def test_check_lists_every_module_that_a_ticket_cannot_use_and_goes_on_to_the_clients(tmp_path: Path) -> None:
+    file = ticket_with(tmp_path, root=[{"name": "nothing"}]).file
+    modules = ("puller_factory", "pusher_factory", "driver_module", "dispatcher_observer")
+    external = [["nobody", "prices", "prices.json"], ["root", "hours", "hours.json"]]
+    wrong = {"external_config_files": external, "drivers_at_once": True} | {name: f"no.{name}" for name in modules}
+    file.write_text(json.dumps(json.loads(file.read_text()) | wrong))
+    checked = in_process(tmp_path, "check")
+    told(
+        checked,
+        f"{file}: drivers_at_once: True is not allowed",
+        *(f"{file}: {name}: 'no.{name}' is not allowed" for name in modules),
+        f"{file}: external_config_files[0].client_id: 'nobody' is not allowed: it is no client; there are: root",
+        f"Client root: {tmp_path / 'hours.json'}: there is no such file",
+        "Client root, nothing: it has no puller",
+    )
+
+
+def test_check_lists_every_wrong_argument_of_the_database(tmp_path: Path) -> None:
+    file = ticket_with(tmp_path, root=[]).file
+    file.write_text('{"database_arguments": {"log_extension": "?", "dir": "x"}, "queue_factory": "no.such"}')
+    told(
+        in_process(tmp_path, "check"),
+        f"{file}: queue_factory: 'no.such' is not allowed",
+        f"{file}: database_arguments.log_extension: '?' is not allowed",
+        f"{file}: database_arguments.dir: is not known",
+    )
+
+
+def test_check_does_not_look_for_clients_where_the_ticket_does_not_say_where_they_are(tmp_path: Path) -> None:
+    file = ticket_with(tmp_path, root=[]).file
+    file.write_text('{"database_arguments": "data"}')
+    told(in_process(tmp_path, "check"), f"{file}: database_arguments: 'data' is not allowed")
+
+
+def test_check_counts_each_problem_of_a_document(tmp_path: Path) -> None:
+    ticket_with(tmp_path, root=[{"name": "mails", "sync_frequency": 0}, {"pullers": 5}])
+    told(
+        in_process(tmp_path, "check"),
+        "Client root: __databus__: line 1, passengers[0].sync_frequency: 0 is not allowed",
+        "Client root: __databus__: line 1, passengers[1].name: is missing",
+        "Client root: __databus__: line 1, passengers[1].pullers: 5 is not allowed",
+    )
+
+
+def test_foreign_files_in_the_database_are_no_problem(folder: Path) -> None:
+    (folder / "data" / "clients" / "notes.md").write_text("by a person")
+    (folder / "data" / "clients" / "my folder").mkdir()
+    checked = in_process(folder, "check")
+    assert (checked.exit_code, checked.stderr) == (0, "")
+    assert "notes.md is no client's folder and is left alone." in checked.stdout
+    assert "my folder is no client's folder and is left alone." in checked.stdout
+    assert checked.stdout.endswith("✓ Everything is in order.\n")
+
+
+def test_check_asks_plug_ins_for_problems_and_has_no_effect(tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "cli_asked.py").write_text(ASKED)
+    puller = {"module": "databus_core.connectors.folder.puller", "arguments": {"folder": "inbox"}}
+    mails = {"module": "databus_core.connectors.email.folder_puller", "arguments": {"folder": "mails"}}
+    (tmp_path / "mails").write_text("no folder")
+    ticket_with(
+        tmp_path,
+        root=[{"name": "orders", "pullers": [puller, mails], "processors": ["cli_asked:Several", "cli_asked:Rude"]}],
+    )
+    before = tree(tmp_path / "data")
+    told(
+        in_process(tmp_path, "check"),
+        "Client root, orders: Puller 'databus_core.connectors.folder.puller': "
+        f"The folder {tmp_path / 'inbox'} cannot be listed: No such file or directory",
+        "Client root, orders: Puller 'databus_core.connectors.email.folder_puller': "
+        f"The folder {tmp_path / 'mails'} cannot be listed: Not a directory",
+        "Client root, orders: Processor 'cli_asked:Several': one thing",
+        "Client root, orders: Processor 'cli_asked:Several': another",
+        "Client root, orders: Processor 'cli_asked:Rude' cannot say what problems it has: ZeroDivisionError",
+    )
+    assert tree(tmp_path / "data") == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "mails", "plugins", "ticket.json"]
 
 
 def test_check_lists_every_problem_of_configurations_and_plug_ins(tmp_path: Path) -> None:
@@ -72,20 +187,23 @@ def test_check_lists_every_problem_of_configurations_and_plug_ins(tmp_path: Path
     ticket_with(
         tmp_path,
         root=[{"name": "mails", "sync_frequency": 0}],
-        acme=[{"name": "orders", "pullers": ["no.such.puller"], "pushers": [pusher]}, {"name": "nothing"}],
+        acme=[
+            {"name": "orders", "module": "no.such.passenger", "pullers": ["no.such.puller"], "pushers": [pusher]},
+            {"name": "nothing"},
+        ],
     )
     before = tree(tmp_path)
     checked = in_process(tmp_path, "check")
     assert checked.exit_code == 2
-    said = checked.stderr.splitlines()
-    for part in (
-        "Client root: __databus__",
-        "Client acme, orders: Puller 'no.such.puller'",
-        "argument folder: is missing; argument path: 'x' is not allowed",
+    told(
+        checked,
+        "Client root: __databus__: line 1, passengers[0].sync_frequency: 0 is not allowed",
+        "Client acme, orders: Passenger 'no.such.passenger' cannot be used",
+        "Client acme, orders: Puller 'no.such.puller' cannot be used",
+        "Client acme, orders: Pusher 'databus_core.connectors.folder.pusher': argument folder: is missing",
+        "Client acme, orders: Pusher 'databus_core.connectors.folder.pusher': argument path: 'x' is not allowed",
         "Client acme, nothing: it has no puller",
-    ):
-        assert [line for line in said if part in line], part
-    assert said[-1] == f"{len(said) - 1} problems."
+    )
     assert tree(tmp_path) == before
 
 
