@@ -12,7 +12,7 @@ import typer
 
 from databus_core import __version__
 from databus_core.cli import terminal
-from databus_core.cli.terminal import TRIPS_HAD_ERRORS, Progress, errors_in_words, fail, say
+from databus_core.cli.terminal import HAD_ERRORS, Progress, errors_in_words, fail, say
 from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.check import problems_with
 from databus_core.engine.control import command
@@ -96,8 +96,8 @@ def run_headless(ticket: DispatcherTicket, *, once: bool = False) -> NoReturn:
         dispatcher.add_observer(watch)
         asyncio.run(_drive(dispatcher))
         if dispatcher.configuration_problems:
-            fail("Not every client passenger could travel.")
-        raise typer.Exit(TRIPS_HAD_ERRORS if watch.seen else 0)
+            fail("Not everything in the configurations could be used.")
+        raise typer.Exit(HAD_ERRORS if watch.seen else 0)
     say(f"{ticket.system_alias} runs. Press Ctrl-C to stop.")
     raise typer.Exit(dispatcher.run())
 
@@ -133,7 +133,7 @@ def drive(client: ClientArgument, passenger: PassengerArgument, ticket_file: Tic
             asyncio.run(_drive(dispatcher, (client, passenger)))
         except DatabaseHeldError as error:
             fail(f"{error} There, `databus expedite` does the same.")
-        raise typer.Exit(TRIPS_HAD_ERRORS if watch.seen else 0)
+        raise typer.Exit(HAD_ERRORS if watch.seen else 0)
 
 
 @app.command()
@@ -260,3 +260,5 @@ def peek(
         terminal.print_json([terminal.peek_document(each) for each in shown])
     else:
         terminal.print_peek(shown)
+    if any(each.offered and each.error for each in shown):
+        raise typer.Exit(HAD_ERRORS)

@@ -22,7 +22,7 @@ from databus_core.model.query import LogRow, QueueRow
 from databus_core.model.queue_entry import QueueEntry, Step
 from databus_core.plugins.observer import DispatcherObserver
 
-TRIPS_HAD_ERRORS = 1
+HAD_ERRORS = 1
 COULD_NOT_RUN = 2
 
 LENGTH_OF_ID = 36
@@ -167,12 +167,19 @@ def _standing(item: PeekedPassenger) -> str:
 def print_peek(peeks: Sequence[PullerPeek]) -> None:
     """What waits, by puller."""
     for peek in peeks:
-        out.print(f"[bold]{escape(peek.puller)}[/bold]: {len(peek.items)}{' and more' if peek.more else ''} waiting")
-        if peek.error:
+        out.print(f"[bold]{escape(peek.puller)}[/bold]: {escape(_how_many(peek))}")
+        if peek.error and peek.offered:
             warn(f"  {peek.error}")
         for item in peek.items:
             names = ", ".join(attachment.name for attachment in item.passenger.attachments) or "no attachments"
             say(f"  {_standing(item):13} {item.passenger.source_system} - {item.passenger.external_id} ({names})")
+
+
+def _how_many(peek: PullerPeek) -> str:
+    if not peek.offered:
+        return f"peeking is not offered: {peek.error}"
+    count = f"{len(peek.items)}{' and more' if peek.more else ''} waiting"
+    return f"{count} of what could be read" if peek.error else count
 
 
 def _whole(header: str) -> Column:

@@ -321,6 +321,30 @@ def test_what_waits_is_shown_and_stays(folder: Path, stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
+def test_a_puller_that_does_not_offer_peeking_is_no_error(tmp_path: Path, stage: Stage) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "cli_shy.py").write_text(SHY)
+    ticket_with(tmp_path, demo=[stage.client_passenger(pullers=[{"module": "cli_shy"}, ""])])
+    peeked = in_process(tmp_path, "peek", "demo", "orders")
+    assert (peeked.exit_code, peeked.stderr) == (0, "")
+    shy, *_ = peeked.stdout.splitlines()
+    assert shy == "cli_shy: peeking is not offered: cli_shy cannot show what waits without consuming it"
+    assert "2 waiting" in peeked.stdout
+    assert [puller["offered"] for puller in answered(tmp_path, "peek", "demo", "orders")] == [False, True]
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_peek_that_cannot_read_everything_shows_the_rest_and_ends_with_exit_code_1(
+    folder: Path, stage: Stage, options: tuple[str, ...]
+) -> None:
+    stage.on_pull = lambda external_id: 1 / 0 if external_id == "2" else None
+    peeked = in_process(folder, "peek", "demo", "orders", *options)
+    assert peeked.exit_code == 1
+    assert "ZeroDivisionError" in peeked.stdout + peeked.stderr
+    assert "order.txt" in peeked.stdout
+    assert options or "1 waiting of what could be read" in peeked.stdout
+
+
     ("words", "told"),
     [
         (("run",), "there is no such ticket"),
