@@ -30,7 +30,6 @@ from databus_core.new_folder import make_ticket_folder
 
 app = typer.Typer(
     name="databus",
-    help="Moves passengers (mails, orders, files) between systems.",
     context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -41,10 +40,13 @@ TicketOption = Annotated[
     Path, typer.Option("--ticket", "-t", help="Ticket file.", show_default="ticket.json in the current folder")
 ]
 TicketArgument = Annotated[
-    Path | None, typer.Argument(metavar="[TICKET]", help="Ticket file; the same as --ticket.", show_default=False)
+    Path | None, typer.Argument(metavar="TICKET", help="Ticket file; the same as --ticket.", show_default=False)
 ]
-ClientArgument = Annotated[str, typer.Argument(help="Client id.")]
-PassengerArgument = Annotated[str, typer.Argument(help="Name of a client passenger.")]
+ClientArgument = Annotated[str, typer.Argument(metavar="CLIENT", help="Id of a client.")]
+PassengerArgument = Annotated[
+    str,
+    typer.Argument(metavar="PASSENGER", help="Name of one of the client's passengers, as its configuration has it."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -65,7 +67,12 @@ def databus(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
-    """Moves passengers (mails, orders, files) between systems."""
+    """Moves passengers (mails, orders, files) between systems.
+
+    Without a command it opens the desktop app. `databus COMMAND --help` tells more of a command.
+
+    Exit codes: 0 fine, 1 trips had errors or a source could not be read, 2 could not run or found problems.
+    """
     if version:
         say(f"databus {__version__}")
         raise typer.Exit
@@ -83,7 +90,10 @@ def run(
     ticket_file: TicketOption = TICKET,
     once: Annotated[bool, typer.Option("--once", help="Drive every client passenger one time, then exit.")] = False,
 ) -> None:
-    """Run the dispatcher without a screen, until Ctrl-C; a second Ctrl-C leaves trips that do not end."""
+    """Run the dispatcher without a window, until Ctrl-C.
+
+    Ctrl-C lets the running trips finish; a second one leaves those that do not end in the ticket's grace time.
+    """
     with errors_in_words():
         run_headless(DispatcherTicket.load(ticket_argument or ticket_file), once=once)
 
@@ -124,7 +134,7 @@ async def _drive(dispatcher: Dispatcher, *wanted: tuple[str, str]) -> None:
 
 @app.command()
 def drive(client: ClientArgument, passenger: PassengerArgument, ticket_file: TicketOption = TICKET) -> None:
-    """Make one trip of one client passenger here and now."""
+    """Make one trip of one client passenger here and now, while no dispatcher runs."""
     with errors_in_words():
         ticket = DispatcherTicket.load(ticket_file)
         watch = ErrorWatch()
@@ -138,7 +148,7 @@ def drive(client: ClientArgument, passenger: PassengerArgument, ticket_file: Tic
 
 @app.command()
 def expedite(client: ClientArgument, passenger: PassengerArgument, ticket_file: TicketOption = TICKET) -> None:
-    """Let the running dispatcher drive one client passenger now."""
+    """Let the running dispatcher (desktop app or `databus run`) make one trip of one client passenger now."""
     with errors_in_words():
         ticket = DispatcherTicket.load(ticket_file)
         _tell_dispatcher(ticket, "expedite", client_id=client, client_passenger=passenger)
@@ -156,7 +166,7 @@ def _tell_dispatcher(ticket: DispatcherTicket, verb: str, **arguments: object) -
 
 @app.command()
 def new(
-    folder: Annotated[Path, typer.Argument(help="Folder to make; it must not have a ticket yet.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to make, or one without a ticket.")],
     demo: Annotated[bool, typer.Option("--demo", help="With the demo: sample mails, orders and texts.")] = False,
 ) -> None:
     """Make a folder with a ticket and what it needs."""
@@ -167,7 +177,11 @@ def new(
 
 @app.command()
 def check(ticket_argument: TicketArgument = None, ticket_file: TicketOption = TICKET) -> None:
-    """Check ticket, configurations and plug-ins, and list every problem."""
+    """List every problem of ticket, configurations and plug-ins.
+
+    Changes nothing, and may be used beside a running dispatcher.
+    """
+    count = 0
     with errors_in_words():
         for problem in problems_with(ticket_argument or ticket_file, lambda remark: say(f"· {remark}")):
             terminal.warn(f"✗ {problem}")
@@ -180,7 +194,9 @@ def check(ticket_argument: TicketArgument = None, ticket_file: TicketOption = TI
 @app.command()
 def queue(
     client: ClientArgument,
-    status: Annotated[QueueStatus | None, typer.Option(help="Only passengers with this status.")] = None,
+    status: Annotated[
+        QueueStatus | None, typer.Option(help="Only passengers of which every step is complete, or some are not.")
+    ] = None,
     as_json: JsonOption = False,
     ticket_file: TicketOption = TICKET,
 ) -> None:
@@ -199,9 +215,11 @@ def queue(
 @app.command(name="queue-set")
 def queue_set(
     client: ClientArgument,
-    internal_id: Annotated[str, typer.Argument(help="Internal id of a passenger, as `databus queue` shows it.")],
-    step: Annotated[str, typer.Argument(help="Name of a step: the module of a puller, processor or pusher.")],
-    status: Annotated[QueueStatus, typer.Argument(help="What the step is set to.")],
+    internal_id: Annotated[
+        str, typer.Argument(metavar="INTERNAL_ID", help="Internal id of a passenger, as `databus queue` shows it.")
+    ],
+    step: Annotated[str, typer.Argument(metavar="STEP", help="Name of a step, as `databus queue --json` shows it.")],
+    status: Annotated[QueueStatus, typer.Argument(metavar="STATUS", help="What the step is set to.")],
     ticket_file: TicketOption = TICKET,
 ) -> None:
     """Set one step of one passenger by hand; a running dispatcher is told to do it."""
@@ -224,7 +242,7 @@ def queue_set(
 @app.command()
 def logs(
     client: ClientArgument,
-    log_id: Annotated[str, typer.Argument(help="A log's id; without it, the logs are listed.")] = "",
+    log_id: Annotated[str, typer.Argument(metavar="LOG_ID", help="A log's id; without it, the logs are listed.")] = "",
     as_json: JsonOption = False,
     ticket_file: TicketOption = TICKET,
 ) -> None:

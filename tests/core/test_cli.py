@@ -6,14 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-
 from typer.testing import Result
+
 from databus_core import __version__
 from tests.support.plug_ins import tree
 from tests.support.program import answered, in_process, invoke
 from tests.support.stage import Stage, ticket_with
 
-COMMANDS = {"run", "drive", "expedite", "new", "check", "queue", "queue-set", "logs", "peek"}
 ASKED = """
 from databus_core import Processor
 
@@ -35,6 +34,7 @@ class Shy(Puller):
         return []
 """
 
+COMMANDS = {"run", "drive", "expedite", "new", "check", "queue", "queue-set", "logs", "peek"}
 
 
 @pytest.fixture
@@ -49,7 +49,6 @@ def folder(tmp_path: Path, stage: Stage) -> Path:
     return tmp_path
 
 
-def test_version() -> None:
 def told(checked: Result, *beginnings: str) -> None:
     """These are the problems that a check told, in any order, and it counted them."""
     *problems, count = checked.stderr.splitlines()
@@ -60,6 +59,7 @@ def told(checked: Result, *beginnings: str) -> None:
     assert count == f"{len(problems)} problem{'s' if len(problems) > 1 else ''}."
 
 
+def test_version() -> None:
     assert invoke("--version").stdout == f"databus {__version__}\n"
 
 
@@ -320,7 +320,6 @@ def test_what_waits_is_shown_and_stays(folder: Path, stage: Stage) -> None:
     assert answered(folder, "queue", "demo") == []
 
 
-@pytest.mark.parametrize(
 def test_a_puller_that_does_not_offer_peeking_is_no_error(tmp_path: Path, stage: Stage) -> None:
     (tmp_path / "plugins").mkdir()
     (tmp_path / "plugins" / "cli_shy.py").write_text(SHY)
@@ -345,6 +344,7 @@ def test_a_peek_that_cannot_read_everything_shows_the_rest_and_ends_with_exit_co
     assert options or "1 waiting of what could be read" in peeked.stdout
 
 
+@pytest.mark.parametrize(
     ("words", "told"),
     [
         (("run",), "there is no such ticket"),
