@@ -16,6 +16,7 @@ from tests.support.engines import ENGINES, Engine
 @pytest.fixture(params=ENGINES, ids=str)
 def engine(request: pytest.FixtureRequest) -> Engine:
     """Each database engine in turn."""
+    request.param.require()
     return request.param
 
 

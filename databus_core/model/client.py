@@ -18,6 +18,9 @@ LONGEST_DAYS = 36_500
 ROOT = "root"
 """The client that sees all clients."""
 
+EMPTY_CONFIGURATION = '{\n  "log_life_span": 1,\n  "passengers": [],\n  "users": []\n}\n'
+"""The configuration of a new client."""
+
 PLAIN_PASSENGER = "databus_core.model.passenger"
 QUEUE_MODULE = "databus_core.engine.queue"
 

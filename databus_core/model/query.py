@@ -57,6 +57,10 @@ class Query:
     order: QueueOrder = QueueOrder.PULLED_AT
     descending: bool = True
     offset: int = 0
+    """Rows left out at the beginning, of those behind `after`."""
+    after: QueueRow | None = None
+    """Only rows that come after this one, which need not be there any more: the next page, however deep, at the same
+    cost. The number of all rows that match is as without it."""
     limit: int = PAGE
 
 

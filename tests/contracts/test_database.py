@@ -132,8 +132,8 @@ def test_an_empty_database_has_the_client_root_with_a_configuration(database: Da
     assert json.loads(database.configuration(ROOT))["passengers"] == []
 
 
-def test_a_database_says_where_it_is(database: Database, tmp_path: Path) -> None:
-    assert str(tmp_path) in str(database)
+def test_a_database_says_where_it_is(engine: Engine, database: Database, tmp_path: Path) -> None:
+    assert engine.place(tmp_path) in str(database)
 
 
 @pytest.mark.parametrize("method", WITH_CLIENT.values(), ids=WITH_CLIENT)

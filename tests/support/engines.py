@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 from databus_core.model.holder import Holder
 from databus_core.plugins.database import Database, DatabaseContext
 from databus_core.plugins.factory import Factory
+from tests.support.servers import url_of
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -23,13 +25,33 @@ def ignore(message: str) -> None:
 
 @dataclass(frozen=True)
 class Engine:
-    """A database engine with the arguments that a test runs it with; its data lie in the test's own folder."""
+    """A database engine with the arguments that a test runs it with; its data lie in the test's own folder, or on a
+    server in a schema that belongs to that folder."""
 
     module: str
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    name: str = ""
+    server: str = ""
+    """Kind of server that it runs on, see servers.py; empty when it needs none."""
 
     def __str__(self) -> str:
-        return self.module.rpartition(".")[2]
+        return self.name or self.module.rpartition(".")[2]
+
+    def require(self) -> None:
+        """Skip the test where this engine cannot be had."""
+        if self.server:
+            url_of(self.server)
+
+    def arguments_in(self, folder: Path) -> dict[str, Any]:
+        """The arguments with which its data are those of that folder."""
+        if not self.server:
+            return dict(self.arguments)
+        schema = f"t_{hashlib.sha1(bytes(folder), usedforsecurity=False).hexdigest()[:16]}"
+        return {**self.arguments, "url": url_of(self.server), "schema": schema}
+
+    def place(self, folder: Path) -> str:
+        """What a database says of where it is."""
+        return self.arguments_in(folder)["schema"] if self.server else str(folder)
 
     def make(
         self,
@@ -39,7 +61,7 @@ class Engine:
         **arguments: Any,
     ) -> Database:
         """A database in that folder, not yet open."""
-        given = {**self.arguments, **arguments}
+        given = {**self.arguments_in(folder), **arguments}
         context = DatabaseContext(folder=folder, arguments=given, report=report, remark=remark)
         return Factory().create(Database, self.module, context)
 
@@ -52,12 +74,21 @@ class Engine:
     def start(self, task: str, folder: Path) -> subprocess.Popen[str]:
         """A child process that does a task of tests/support/database_process.py, and tells of it line by line."""
         program = [sys.executable, "-m", "tests.support.database_process"]
-        words = [task, self.module, json.dumps(dict(self.arguments)), str(folder)]
+        words = [task, self.module, json.dumps(self.arguments_in(folder)), str(folder)]
         return subprocess.Popen([*program, *words], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
 
 
 JSON_FILES = Engine("databus_core.database.json_files")
+SQL = "databus_core.database.sql"
+SQLITE = Engine(SQL, name="sqlite")
+POSTGRESQL = Engine(SQL, name="postgresql", server="postgresql")
+MARIADB = Engine(SQL, name="mariadb", server="mariadb")
+SQL_SERVER = Engine(SQL, name="mssql", server="mssql")
 
 ENGINES = [
     JSON_FILES,
+    SQLITE,
+    POSTGRESQL,
+    MARIADB,
+    SQL_SERVER,
 ]

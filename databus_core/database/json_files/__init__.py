@@ -10,11 +10,11 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
+from databus_core.database._shared.disk_watch import DiskWatch
+from databus_core.database._shared.gate import Gate
+from databus_core.database._shared.process_lock import ProcessLock
 from databus_core.database.json_files.client_folder import ClientFolder
 from databus_core.database.json_files.clients import Clients
-from databus_core.database.json_files.disk_watch import DiskWatch
-from databus_core.database.json_files.folder_lock import FolderLock
-from databus_core.database.json_files.gate import Gate
 from databus_core.database.json_files.layout import JsonFilesArguments
 from databus_core.errors import ClosedError, DatabaseError
 from databus_core.files import make_folder
@@ -39,7 +39,7 @@ class JsonFiles(Database):
         super().__init__(context)
         self._arguments = validated(JsonFilesArguments, context.arguments, context.folder)
         self._folder = self._arguments.database_dir.absolute()
-        self._lock = FolderLock(self._folder)
+        self._lock = ProcessLock(self._folder, self._folder / ".lock", self._folder / ".holder.json")
         self._disk = DiskWatch(self._folder, context.report)
         self._gate = Gate(str(self._folder))
         self._clients: Clients | None = None

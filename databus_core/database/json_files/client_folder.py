@@ -22,8 +22,6 @@ from databus_core.model.log import MessageType
 from databus_core.model.trip import TripRecord
 from databus_core.plugins.database import DatabaseContext
 
-EMPTY_CONFIGURATION = b'{\n  "log_life_span": 1,\n  "passengers": [],\n  "users": []\n}\n'
-
 
 def file_time() -> str:
     """The present time as a part of a file name, also on Windows."""

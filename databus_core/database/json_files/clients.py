@@ -6,12 +6,12 @@ import shutil
 import threading
 from pathlib import Path
 
-from databus_core.database.json_files.client_folder import EMPTY_CONFIGURATION, ClientFolder, file_time
+from databus_core.database.json_files.client_folder import ClientFolder, file_time
 from databus_core.database.json_files.durable import Flusher, temporary_name, write_atomically
 from databus_core.database.json_files.layout import TEMPORARY, JsonFilesArguments, is_ignored
 from databus_core.errors import DatabaseError, NotFoundError
 from databus_core.files import make_folder, replace, sync_folder
-from databus_core.model.client import ROOT
+from databus_core.model.client import EMPTY_CONFIGURATION, ROOT
 from databus_core.model.client_id import known_as, lookalike, why_no_client_id
 from databus_core.plugins.database import DatabaseContext
 
@@ -120,11 +120,11 @@ class Clients:
         layout = self._arguments.client(client_id)
         if layout.folder.exists():
             make_folder(layout.config.parent)
-            write_atomically(layout.config, EMPTY_CONFIGURATION)
+            write_atomically(layout.config, EMPTY_CONFIGURATION.encode())
             return
         temporary = self._arguments.client(temporary_name())
         make_folder(temporary.config.parent)
-        write_atomically(temporary.config, EMPTY_CONFIGURATION)
+        write_atomically(temporary.config, EMPTY_CONFIGURATION.encode())
         replace(temporary.folder, layout.folder)
         sync_folder(layout.folder.parent)
 

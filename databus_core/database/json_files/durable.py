@@ -20,14 +20,14 @@ def temporary_name() -> str:
     return f"{TEMPORARY}{os.getpid()}-{next(_numbers)}"
 
 
-def write_atomically(path: Path, data: bytes, *, durable: bool = True, mode: int = 0o666) -> None:
+def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Replace a whole file: afterwards, and after a crash, it has the old content or the new one.
 
-    A file that is there keeps its permissions; a new one gets `mode`, narrowed by the umask.
+    A file that is there keeps its permissions.
     """
     temporary = path.with_name(temporary_name())
     try:
-        write_new(temporary, [data], mode)
+        write_new(temporary, [data])
         if path.exists():
             temporary.chmod(path.stat().st_mode & 0o7777)  # a person may have locked it, it can hold passwords
         if durable:

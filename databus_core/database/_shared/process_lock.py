@@ -1,4 +1,4 @@
-"""Only one process at a time may work on a database folder, and the one that is refused is told who does."""
+"""Only one process at a time may work on data in files, and the one that is refused is told who does."""
 
 from __future__ import annotations
 
@@ -7,49 +7,55 @@ from pathlib import Path
 import filelock
 import orjson
 
-from databus_core.database.json_files.durable import write_atomically
 from databus_core.errors import DatabaseHeldError
+from databus_core.files import replace, write_new
 from databus_core.model.clock import format_time, parse_time
 from databus_core.model.holder import Holder
 
 PATIENCE = 0.3
-"""Seconds: somebody who only asks who holds the folder holds it for a moment."""
+"""Seconds: somebody who only asks who holds the data holds them for a moment."""
 
 
-class FolderLock:
+class ProcessLock:
     """The operating system gives the lock back when the process ends, however it ends."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._holder_file = folder / ".holder.json"
-        self._lock_file = folder / ".lock"
+    def __init__(self, place: Path, lock_file: Path, holder_file: Path) -> None:
+        """`place` is what the data are called to a person; both files lie beside the data."""
+        self._place = place
+        self._holder_file = holder_file
+        self._lock_file = lock_file
         self._lock = filelock.FileLock(self._lock_file, thread_local=False, fallback_to_soft=False)
         self._holder: Holder | None = None
 
     def acquire(self, holder: Holder) -> None:
-        """Take the folder. Raises DatabaseHeldError."""
+        """Take the data. Raises DatabaseHeldError."""
         try:
             self._lock.acquire(timeout=PATIENCE)
         except filelock.Timeout as error:
-            raise DatabaseHeldError(str(self._folder), self._written()) from error
+            raise DatabaseHeldError(str(self._place), self._written()) from error
         try:
-            # Private: it holds the key to the process's control socket.
-            self._holder_file.unlink(missing_ok=True)
-            write_atomically(self._holder_file, _document(holder), durable=False, mode=0o600)
+            self._write(holder)
         except OSError:
             self._lock.release()
             raise
         self._holder = holder
 
+    def _write(self, holder: Holder) -> None:
+        """Say who holds the data, to nobody but the same user: it holds the key to the process's control socket."""
+        temporary = self._holder_file.with_name(f"{self._holder_file.name}.tmp")
+        temporary.unlink(missing_ok=True)
+        write_new(temporary, [_document(holder)], mode=0o600)
+        replace(temporary, self._holder_file)
+
     def release(self) -> None:
-        """Give the folder back; harmless when it is not held."""
+        """Give the data back; harmless when they are not held."""
         if self._holder is not None:
             self._holder = None
             self._holder_file.unlink(missing_ok=True)
             self._lock.release()
 
     def holder(self) -> Holder | None:
-        """Who holds the folder now."""
+        """Who holds the data now."""
         if self._holder is not None or not self._lock_file.exists():
             return self._holder
         probe = filelock.FileLock(self._lock_file, thread_local=False, fallback_to_soft=False)

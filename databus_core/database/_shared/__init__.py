@@ -1,0 +1,1 @@
+"""What several database engines are made of."""

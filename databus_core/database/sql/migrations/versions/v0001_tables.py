@@ -1,0 +1,257 @@
+"""The first tables. A migration never changes: it has the tables as they were then, and imports none of today's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic import context, op
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Unicode,
+    UnicodeText,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects import mssql, mysql
+from sqlalchemy.types import TypeEngine
+
+revision = "0001"
+down_revision = None
+
+LONGEST_NAME, LONGEST_SEAT = 200, 250
+OPEN, COMPLETE = 0, 1
+
+_MARIADB: dict[str, Any] = {
+    f"{dialect}_{option}": value
+    for dialect in ("mysql", "mariadb")
+    for option, value in (("engine", "InnoDB"), ("charset", "utf8mb4"), ("collate", "utf8mb4_nopad_bin"))
+}
+
+
+def _name(length: int = LONGEST_NAME) -> TypeEngine[str]:
+    """A text that is looked up and sorted by."""
+    return (
+        Unicode(length)
+        .with_variant(Unicode(length, collation="C"), "postgresql")
+        .with_variant(mssql.NVARCHAR(length, collation="Latin1_General_100_BIN2"), "mssql")
+    )
+
+
+def _long() -> TypeEngine[str]:
+    """A text of any length; nothing is looked up by it."""
+    return UnicodeText().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
+
+
+def _bytes() -> TypeEngine[bytes]:
+    return LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
+
+
+def _whole() -> TypeEngine[int]:
+    return BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _required(name: str, kind: TypeEngine[Any]) -> Column[Any]:
+    return Column(name, kind, nullable=False)
+
+
+def _key() -> Column[int]:
+    return Column("id", _whole(), primary_key=True, autoincrement=False)
+
+
+class Tables:
+    """Every table of this version."""
+
+    def __init__(self, schema: str | None = None) -> None:
+        self.metadata = MetaData(schema=schema)
+        self._prefix = f"{schema}." if schema else ""
+        self._basics()
+        self._queue()
+        self._attachments()
+        self._logs()
+
+    def _table(self, name: str, *parts: Any, keyed: bool = True) -> Table:
+        """`keyed`: it has a key of its own, and is not stored in the order of a primary key of several columns."""
+        return Table(name, self.metadata, *parts, **_MARIADB, sqlite_with_rowid=keyed)
+
+    def _of(self, table: str) -> Column[int]:
+        """The row of another table that this one belongs to, and with which it goes."""
+        target = ForeignKey(f"{self._prefix}{table}.id", ondelete="CASCADE")
+        return Column(f"{table}_id", _whole(), target, nullable=False)
+
+    def _basics(self) -> None:
+        self.holder = self._table("holder", _key(), _required("document", _long()))
+        self.client = self._table(
+            "client",
+            _key(),
+            Column("name", _name(), nullable=False, unique=True),
+            _required("configuration", _long()),
+            Column("removed_at", _whole()),
+        )
+        self.backup = self._table(
+            "customizing_backup",
+            _key(),
+            self._of("client"),
+            _required("node", _long()),
+            _required("made_at", _whole()),
+            _required("size", _whole()),
+            _required("content", _long()),
+            Index("customizing_backup_client", "client_id", "made_at"),
+        )
+        self.trip = self._table(
+            "last_trip",
+            self._of("client"),
+            _required("client_passenger", _name()),
+            _required("log_id", _name()),
+            *(_required(name, _whole()) for name in ("started_at", "finished_at")),
+            *(_required(name, Integer()) for name in ("worst", "seated", "processed", "pushed", "failed")),
+            PrimaryKeyConstraint("client_id", "client_passenger"),
+            keyed=False,
+        )
+
+    def _queue(self) -> None:
+        open_, failing = text(f"status = {OPEN}"), text("failing = 1")
+        complete = text(f"status = {COMPLETE}")
+        self.entry = self._table(
+            "queue_entry",
+            _key(),
+            self._of("client"),
+            _required("internal_id", _name(100)),
+            _required("seat", _name(LONGEST_SEAT)),
+            _required("client_passenger", _name()),
+            _required("passenger_module", _long()),
+            _required("source_system", _long()),
+            _required("external_id", _long()),
+            _required("fingerprint", _long()),
+            _required("pulled_at", _whole()),
+            _required("status", SmallInteger()),
+            _required("failing", SmallInteger()),
+            Column("done_at", _whole()),
+            Column("completed_at", _whole()),
+            _required("notified", SmallInteger()),
+            _required("steps_done", Integer()),
+            _required("steps_total", Integer()),
+            _required("attempts", Integer()),
+            _required("failing_step", _long()),
+            _required("error", _long()),
+            _required("properties", _long()),
+            _required("log_ids", _long()),
+            _required("unknown", _long()),
+            UniqueConstraint("client_id", "internal_id", name="queue_entry_internal_id"),
+            UniqueConstraint("client_id", "seat", name="queue_entry_seat"),
+            Index("queue_entry_pulled", "client_id", "pulled_at", "internal_id"),
+            Index("queue_entry_passenger", "client_id", "client_passenger", "pulled_at", "internal_id"),
+            _partial("queue_entry_open", open_, "client_id", "client_passenger", "pulled_at", "internal_id"),
+            _partial("queue_entry_open_pulled", open_, "client_id", "pulled_at", "internal_id"),
+            _partial("queue_entry_failing", failing, "client_id", "pulled_at", "internal_id"),
+            _partial("queue_entry_done", complete, "client_id", "client_passenger", "done_at"),
+        )
+        self.step = self._table(
+            "queue_step",
+            self._of("queue_entry"),
+            _required("position", Integer()),
+            _required("kind", SmallInteger()),
+            _required("module", _long()),
+            _required("name", _long()),
+            _required("status", SmallInteger()),
+            _required("attempts", Integer()),
+            _required("error", _long()),
+            Column("error_at", _whole()),
+            _required("note", _long()),
+            Column("completed_at", _whole()),
+            PrimaryKeyConstraint("queue_entry_id", "position"),
+            keyed=False,
+        )
+        self.purged = self._table(
+            "purged_seat",
+            self._of("client"),
+            _required("seat", _name(LONGEST_SEAT)),
+            _required("fingerprint", _long()),
+            PrimaryKeyConstraint("client_id", "seat"),
+            keyed=False,
+        )
+        self.tally = self._table(
+            "queue_tally",
+            self._of("client"),
+            _required("client_passenger", _name()),
+            _required("day", Integer()),
+            *(_required(name, _whole()) for name in ("complete", "incomplete", "failing")),
+            PrimaryKeyConstraint("client_id", "client_passenger", "day"),
+            keyed=False,
+        )
+
+    def _attachments(self) -> None:
+        hashed = text("hash IS NOT NULL")
+        self.content = self._table(
+            "content",
+            _key(),
+            _required("size", _whole()),
+            Column("hash", LargeBinary(32).with_variant(mysql.BINARY(32), "mysql", "mariadb")),
+            Column("data", _bytes()),
+            _partial("content_hash", hashed, "hash"),
+        )
+        self.chunk = self._table(
+            "content_chunk",
+            self._of("content"),
+            _required("position", Integer()),
+            _required("data", _bytes()),
+            PrimaryKeyConstraint("content_id", "position"),
+        )
+        self.staged = self._table("staged_content", _key())
+        self.attachment = self._table(
+            "attachment",
+            self._of("queue_entry"),
+            _required("position", Integer()),
+            _required("name", _long()),
+            _required("format", SmallInteger()),
+            _required("content_id", _whole()),
+            PrimaryKeyConstraint("queue_entry_id", "position"),
+            Index("attachment_content", "content_id"),
+            keyed=False,
+        )
+
+    def _logs(self) -> None:
+        self.log = self._table(
+            "trip_log",
+            _key(),
+            self._of("client"),
+            _required("log_id", _name()),
+            _required("client_passenger", _name()),
+            _required("started_at", _whole()),
+            Column("finished_at", _whole()),
+            _required("worst", SmallInteger()),
+            _required("length", _whole()),
+            _required("size", _whole()),
+            UniqueConstraint("client_id", "log_id", name="trip_log_log_id"),
+            Index("trip_log_started", "client_id", "started_at"),
+        )
+        self.log_module = self._table("log_module", _key(), _required("name", _long()))
+        self.log_entry = self._table(
+            "log_entry",
+            self._of("trip_log"),
+            _required("position", _whole()),
+            _required("at", _whole()),
+            _required("log_module_id", _whole()),
+            _required("type", SmallInteger()),
+            _required("message", _long()),
+            PrimaryKeyConstraint("trip_log_id", "position"),
+            keyed=False,
+        )
+
+
+def _partial(name: str, condition: Any, *columns: str) -> Index:
+    """An index of the rows that the condition holds for; of all rows where the server knows none such."""
+    return Index(name, *columns, sqlite_where=condition, postgresql_where=condition, mssql_where=condition)
+
+
+def upgrade() -> None:
+    """Make them."""
+    Tables(context.config.attributes["schema"]).metadata.create_all(op.get_bind(), checkfirst=False)
