@@ -516,7 +516,13 @@ def test_foreign_files_are_left_alone_and_remarked_on_once(tmp_path: Path, clien
         (b'{\n "passengers": [,]}', "line 2, column 17"),
         (b'{\n"name": "M\xfcller"}', "line 2, column 11: byte 0xfc is not UTF-8"),
         (b"", "line 1, column 1"),
+        (b"\0" * 300, "line 1, column 1"),
+        (b'{"passengers": [', "line 1, column 17"),
+        ('{"passengers": []}'.encode("utf-16"), "line 1, column 1: byte 0xff is not UTF-8"),
+        (b"[" * 200_000, "nested too deeply"),
+        (b'{"log_life_span": ' + b"1" * 6000 + b"}", "a number has more than 4300 digits"),
     ],
+    ids=range(8),
 )
 def test_a_damaged_configuration_stays_for_repair_and_other_clients_go_on(
     tmp_path: Path, client: Path, old_client: Path, data: bytes, words: str
@@ -535,6 +541,80 @@ def test_a_damaged_configuration_stays_for_repair_and_other_clients_go_on(
     assert only_row(database, "demo")
     database.write_configuration("demo", "{}")
     assert database.configuration("demo") == "{}"
+    database.close()
+
+
+def locked(path: Path) -> Path:
+    """Nobody may read it any more; the test is skipped where that stops nobody."""
+    path.chmod(0)
+    if os.access(path, os.R_OK):
+        path.chmod(0o700)
+        pytest.skip("this user may read everything")
+    return path
+
+
+@pytest.mark.parametrize("spoil", ["folder", "locked"])
+def test_a_configuration_that_cannot_be_read_stays_and_harms_nobody(
+    tmp_path: Path, client: Path, old_client: Path, spoil: str
+) -> None:
+    file = old_client / "config.json"
+    if spoil == "folder":
+        file.unlink()
+        file.mkdir()
+    else:
+        locked(file)
+    database = JSON_FILES.opened(tmp_path)
+    with pytest.raises(DatabaseError, match=r"config\.json: (Permission denied|Is a directory)"):
+        database.configuration("demo")
+    assert file.exists()
+    assert only_row(database, "demo").external_id == "A-17"
+    assert json.loads(database.configuration("root"))
+    database.close()
+
+
+@pytest.mark.parametrize("spoil", ["folder", "locked"])
+def test_a_passenger_whose_file_cannot_be_read_is_set_aside(
+    tmp_path: Path, client: Path, reports: Reports, spoil: str
+) -> None:
+    file = put(client, OLD_ID, passenger()) / "passenger.json"
+    put(client, "other", passenger(internal_id="other", external_id="B"))
+    if spoil == "folder":
+        file.unlink()
+        file.mkdir()
+    else:
+        locked(file)
+    database = JSON_FILES.opened(tmp_path, reports.append)
+    assert only_row(database).external_id == "B"
+    (report,) = reports
+    assert re.search(r"passenger\.json: cannot be read: (Permission denied|Is a directory)\. The .* set aside", report)
+    assert (client / "damaged" / OLD_ID / "passenger.json").exists()
+    database.close()
+
+
+@pytest.mark.parametrize("name", [OLD_ID, "other-id"])
+def test_a_passengers_folder_that_may_not_be_entered_is_left_out_and_harms_nobody(
+    tmp_path: Path, client: Path, reports: Reports, name: str
+) -> None:
+    folder = put(client, name, passenger(internal_id=name))
+    put(client, "other", passenger(internal_id="other", external_id="B"))
+    locked(folder)
+    database = JSON_FILES.opened(tmp_path, reports.append)
+    assert only_row(database).external_id == "B"
+    database.close()
+    for place in (folder, client / "damaged" / name):
+        if place.exists():
+            place.chmod(0o700)
+    assert len(reports.about("passenger.json: cannot be read: Permission denied. The passenger")) == len(reports) == 1
+
+
+def test_a_clients_folder_that_may_not_be_entered_is_left_alone_and_harms_no_other(
+    tmp_path: Path, client: Path, old_client: Path, reports: Reports
+) -> None:
+    locked(old_client)
+    database = JSON_FILES.opened(tmp_path, reports.append)
+    old_client.chmod(0o700)
+    assert database.client_ids() == ["root"]
+    assert re.search(r"demo' is left alone: its passengers wait: .*config\.json: Permission denied", reports[0])
     database.close()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import orjson
 
 from databus_core.database.json_files.backup_folder import BackupFolder
+from databus_core.database.json_files.codec import as_text
 from databus_core.database.json_files.durable import Flusher, write_atomically
 from databus_core.database.json_files.layout import TEMPORARY, ClientLayout
 from databus_core.database.json_files.log_folder import LogFolder
@@ -18,6 +18,7 @@ from databus_core.database.json_files.queue_folder import QueueFolder
 from databus_core.errors import DamagedError
 from databus_core.files import replace
 from databus_core.model.clock import format_time, now, parse_time
+from databus_core.model.customizing import problems_in
 from databus_core.model.log import MessageType
 from databus_core.model.trip import TripRecord
 from databus_core.plugins.database import DatabaseContext
@@ -72,17 +73,12 @@ class ClientFolder:
         except FileNotFoundError as error:
             raise DamagedError(f"{file}: the client's configuration is missing.") from error
         try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            column = error.start - data.rfind(b"\n", 0, error.start)
-            where = f"line {line}, column {column}: byte {data[error.start]:#04x} is not UTF-8"
-            raise DamagedError(f"{file}: {where}.{self._keep_copy(data)}") from error
-        try:
-            json.loads(text)  # and not orjson, which refuses some documents that everybody else reads
-        except json.JSONDecodeError as error:
-            where = f"line {error.lineno}, column {error.colno}: {error.msg}"
-            raise DamagedError(f"{file}: {where}.{self._keep_copy(data)}", text) from error
+            text = as_text(data)
+        except ValueError as error:
+            raise DamagedError(f"{file}: {error}.{self._keep_copy(data)}") from error
+        for problem in problems_in("", text):  # only the JSON: what it says is not the database's business
+            where = f"line {problem.line}, column {problem.column}: " if problem.line else ""
+            raise DamagedError(f"{file}: {where}{problem.message}.{self._keep_copy(data)}", text)
         return text
 
     def _keep_copy(self, data: bytes) -> str:

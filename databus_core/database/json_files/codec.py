@@ -100,10 +100,21 @@ def decode(data: bytes, attachment_folder: Path) -> QueueEntry:
     try:
         document: object = orjson.loads(data)
     except orjson.JSONDecodeError as error:
+        as_text(data)
         raise ValueError(f"line {error.lineno}, column {error.colno}: {error.msg}") from error
     if not isinstance(document, dict):
         raise _no_object(document)
     return _Reader(cast("Document", document), attachment_folder).entry()
+
+
+def as_text(data: bytes) -> str:
+    """A document's text, without a byte order mark. Raises ValueError that names the place that is not UTF-8."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        raise ValueError(f"line {line}, column {column}: byte {data[error.start]:#04x} is not UTF-8") from error
 
 
 class _Reader:

@@ -55,9 +55,9 @@ class QueueFolder:
 
     def _explain(self, internal_id: str, error: DamagedError) -> None:
         """Set a folder that cannot be read aside, and say so; somebody else's folder is left alone."""
-        file = self._files.file(internal_id)
-        if not file.exists() and not _UUID.fullmatch(internal_id) and not self._files.looks_seated(internal_id):
-            self._context.remark(f"{file.parent} is no passenger's folder and is left alone.")
+        is_missing = isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError))
+        if is_missing and not _UUID.fullmatch(internal_id) and not self._files.looks_seated(internal_id):
+            self._context.remark(f"{self._files.folder / internal_id} is no passenger's folder and is left alone.")
         else:
             self._context.report(self._set_aside(internal_id, error))
 
