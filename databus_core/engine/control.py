@@ -6,6 +6,7 @@ The address and a random key stand in the database's Holder record, which only t
 from __future__ import annotations
 
 import secrets
+import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -44,8 +45,11 @@ class ControlListener:
     def close(self) -> None:
         """Take no more commands."""
         self._closing = True
-        with suppress(OSError, EOFError, AuthenticationError):  # wakes the accepting thread
-            Client(self._listener.address, authkey=self._key.encode()).close()
+        # Wakes the accepting thread. Not as a Client: that waits for an answer, which nobody gives any more when the
+        # thread was awake and has just seen that it is to end.
+        host, port = self._listener.address
+        with suppress(OSError), socket.create_connection((host, port)):
+            pass
         self._listener.close()
 
     def _serve(self) -> None:

@@ -21,7 +21,7 @@ from databus_core import (
     Log,
 )
 from databus_core.database.json_files import JsonFiles
-from databus_core.engine.control import command
+from databus_core.engine.control import ControlListener, command
 from databus_core.errors import CustomizingError, DatabaseHeldError, DispatcherError, NotFoundError
 from databus_core.model.query import Query
 from databus_core.model.ticket import DispatcherTicket, ExternalConfigFile
@@ -245,11 +245,16 @@ async def test_an_observer_that_fails_harms_nobody(dispatcher: Dispatcher, ear: 
     assert "I am broken" in caplog.text
 
 
-async def test_one_bad_configuration_stops_only_itself(tmp_path: Path, ear: Ear):
+@pytest.mark.parametrize(
+    "text",
+    [b'{"passengers": [', b"", b"\xff\xfe\0", b"[" * 200_000, b'{"log_life_span": %s}' % (b"1" * 6000), b"[]"],
+    ids=range(6),
+)
+async def test_one_bad_configuration_stops_only_itself(tmp_path: Path, ear: Ear, text: bytes):
     good, bad = Stage(waiting=["1"]), Stage(waiting=["1"])
     wrong = bad.client_passenger("wrong") | {"queue_life_span": "soon"}
     ticket = ticket_with(tmp_path, a_broken=[], demo=[wrong, good.client_passenger("right")])
-    (tmp_path / "data" / "clients" / "a_broken" / "config.json").write_text('{"passengers": [')
+    (tmp_path / "data" / "clients" / "a_broken" / "config.json").write_bytes(text)
     dispatcher = Dispatcher(ticket, ear)
     await dispatcher.start()
     await until(lambda: "right" in ear.of("complete"))
@@ -385,6 +390,18 @@ async def test_another_process_may_command_it_with_the_key_only(
     stranger = holder.control.rpartition(":")[0] + ":wrong"
     with pytest.raises(DispatcherError, match="cannot be reached"):
         await asyncio.to_thread(command, stranger, "expedite", client_id="demo", client_passenger="route0")
+
+
+def test_the_control_socket_closes_right_after_a_stranger_was_turned_away() -> None:
+    """Its thread is awake then, and may end before it is woken: nobody may wait for an answer of it."""
+    for _ in range(100):
+        listener = ControlListener(lambda request: {})
+        with pytest.raises(DispatcherError, match="cannot be reached"):
+            command(listener.address.rpartition(":")[0] + ":wrong", "expedite")
+        closing = threading.Thread(target=listener.close, daemon=True)
+        closing.start()
+        closing.join(10)
+        assert not closing.is_alive()
 
 
 async def test_peek_shows_what_waits_and_consumes_nothing(dispatcher: Dispatcher, stages: list[Stage]):
