@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from databus_core import Attachment, Passenger, Processor
@@ -189,6 +189,12 @@ def test_links_are_found_as_they_are_written():
     ]
 
 
+@pytest.mark.parametrize("odd", ["<![:>", "<![unheard-of[x]>", "<![if !mso]>", "<!x>", "<?x>", "</:>"])
+def test_odd_markup_costs_no_link(odd: str):
+    assert links(f'{odd}<a href="https://a.example/1">x</a>') == ["https://a.example/1"]
+
+
+@example("<![:")
 @given(st.text(alphabet="<>/a \"=href:http#?[]&;!-'\n\x00", max_size=200))
 def test_any_html_gives_links_or_none(html: str):
     assert all(link.lower().startswith(("http:", "https:")) for link in links(html))

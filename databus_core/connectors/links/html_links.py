@@ -35,3 +35,10 @@ class _Finder(HTMLParser):
             self.references.append(reference)
         elif tag == "base" and not self.base:
             self.base = reference
+
+    def parse_marked_section(self, i: int, report: bool = True) -> int:
+        """`<![...>` is a comment in HTML; the standard parser raises AssertionError at some of them.
+
+        https://github.com/python/cpython/issues/77057
+        """
+        return self.rawdata.find(">", i) + 1 or -1
