@@ -152,8 +152,8 @@ def test_foreign_files_in_the_database_are_no_problem(folder: Path) -> None:
     (folder / "data" / "clients" / "my folder").mkdir()
     checked = in_process(folder, "check")
     assert (checked.exit_code, checked.stderr) == (0, "")
-    assert "notes.md is no client's folder and is left alone." in checked.stdout
-    assert "my folder is no client's folder and is left alone." in checked.stdout
+    assert "notes.md' is left alone: it is no folder, so it is no client's." in checked.stdout
+    assert "my folder' is left alone: it has none of config.json, pqueue, log in it, so" in checked.stdout
     assert checked.stdout.endswith("✓ Everything is in order.\n")
 
 

@@ -257,10 +257,10 @@ def test_old_clients_open_whatever_they_are_called(tmp_path: Path, old_client: P
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("trailing ", "'.*trailing ' is left alone: its passengers wait until .* ends with a dot or a space;"),
+        ("trailing ", "'.*trailing ' is left alone, its passengers wait: until .* ends with a dot or a space;"),
         ("what?", "it has ? in it; up to 100 characters .* are allowed"),
         ("aux", "operating systems keep this name for themselves; .* are allowed"),
-        (os.fsdecode(b"M\xfcller"), r"'.*M\udcfcller' is left alone: .* it has the control character U+DCFC"),
+        (os.fsdecode(b"M\xfcller"), r"'.*M\udcfcller' is left alone, .* it has the control character U+DCFC"),
     ],
 )
 @pytest.mark.skipif(os.name == "nt", reason="no such folder can be there")
@@ -283,12 +283,15 @@ def test_what_is_no_client_is_left_alone_and_told_why(tmp_path: Path, client: Pa
     (client.parent / "my folder").mkdir()
     (client.parent / "half").mkdir()
     (client.parent / "half/pqueue").write_text("no folder")
-    database = JSON_FILES.opened(tmp_path, reports.append)
+    remarks = Reports()
+    database = JSON_FILES.make(tmp_path, reports.append, remarks.append)
+    database.open(Holder("tests"))
     assert database.client_ids() == ["root"]
-    assert len(reports) == 3
-    assert "it is no folder" in reports.about("notes.md")[0]
-    assert "has none of config.json, pqueue, log in it" in reports.about("my folder")[0]
-    assert re.search("its passengers wait: .*pqueue: (File exists|Not a directory)", reports.about("half")[0])
+    assert len(remarks) == 2
+    assert "it is no folder" in remarks.about("notes.md")[0]
+    assert "has none of config.json, pqueue, log in it" in remarks.about("my folder")[0]
+    (report,) = reports
+    assert re.search("half' .* its passengers wait: .*pqueue: (File exists|Not a directory)", report)
     with pytest.raises(DatabaseError, match=r"'my folder': there is '.*my folder' already"):
         database.create_client("my folder")
     database.close()
@@ -614,7 +617,7 @@ def test_a_clients_folder_that_may_not_be_entered_is_left_alone_and_harms_no_oth
     database = JSON_FILES.opened(tmp_path, reports.append)
     old_client.chmod(0o700)
     assert database.client_ids() == ["root"]
-    assert re.search(r"demo' is left alone: its passengers wait: .*config\.json: Permission denied", reports[0])
+    assert re.search(r"demo' is left alone, its passengers wait: .*demo.*: Permission denied", reports[0])
     database.close()
 
 
