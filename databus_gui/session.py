@@ -11,6 +11,7 @@ from databus_core.engine.dispatcher import Dispatcher
 from databus_core.engine.storage import Storage
 from databus_core.model.client import ROOT
 from databus_core.plugins.observer import Change, DispatcherState
+from databus_gui.names import ShortNames
 from databus_gui.settings import Settings
 from databus_gui.signals import DispatcherSignals
 
@@ -37,7 +38,10 @@ class Session(QObject):
         self.signals = signals
         self.settings = settings
         self.client_ids: list[str] = []
+        self.names = ShortNames()
+        """How client passengers, steps and modules are called, the same on every page."""
         self._client_id = client_id
+        signals.changed.connect(self._on_changed)
 
     @property
     def client_id(self) -> str:
@@ -58,11 +62,24 @@ class Session(QObject):
     async def load_clients(self) -> None:
         """Read which clients there are, and leave one that is gone."""
         ids = await self.read(lambda storage: storage.database.client_ids())
+        self._learn_names()
         if ids != self.client_ids:
             self.client_ids = ids
             self.clients_changed.emit()
         if ids and self._client_id not in ids:
             self.choose_client(ids[0])
+
+    def _on_changed(self, change: Change, _client_id: str) -> None:
+        if change in {Change.CUSTOMIZING, Change.CLIENTS, Change.TICKET}:
+            self._learn_names()
+
+    def _learn_names(self) -> None:
+        """Of everything that is configured: none of it is shown under a name that fits another, on whatever page."""
+        for client in self.dispatcher.clients.values():
+            for passenger in client.passengers:
+                self.names.learn([passenger.name])
+                for step in (*passenger.pullers, *passenger.processors, *passenger.pushers):
+                    self.names.learn([step.module, step.step_name])
 
     def open(self, page: str, **what: object) -> None:
         """Show the page of that name and hand `what` to its `open`: `session.open("logs", log_id=...)`.

@@ -85,8 +85,9 @@ class PassengersPage(Page):
         return [
             Column(key="client", title=tr("Client"), text=lambda row: row.route[0], width=90, sort_key="client"),
             Column(
-                key="passenger", title=tr("Passenger"), text=lambda row: row.route[1], width=170, stretch=True,
-                sort_key="passenger",
+                key="passenger", title=tr("Passenger"), text=lambda row: self.session.names.short(row.route[1]),
+                width=170, stretch=True, sort_key="passenger", tooltip=lambda row: row.route[1],
+                copied=lambda row: row.route[1],
             ),
             Column(
                 key="state", title=tr("State"), text=lambda row: _state(row)[0], width=112,
@@ -132,8 +133,21 @@ class PassengersPage(Page):
         counts = await self.session.read(read)
         none = QueueCounts()
         found = [PassengerRow(row, counts[row.client_id].get(row.client_passenger.name, none)) for row in rows]
-        found.sort(key=lambda row: _sort_value(row, request.order), reverse=request.descending)
+        found.sort(key=lambda row: self._sort_value(row, request.order), reverse=request.descending)
         return Rows(found[request.offset : request.offset + request.limit], len(found))
+
+    def _sort_value(self, row: PassengerRow, order: str) -> tuple[object, ...]:
+        trip = row.timetable.last_trip
+        values: dict[str, object] = {
+            "client": row.route[0].lower(),
+            "schedule": row.timetable.client_passenger.interval.total_seconds(),
+            "last": 0.0 if trip is None else trip.started_at.timestamp(),
+            "waiting": row.waiting,
+            "failing": row.counts.failing,
+            "complete": row.counts.complete,
+        }
+        name = (self.session.names.short(row.route[1]).lower(), row.route[0].lower())
+        return (values[order], *name) if order in values else name
 
     def concerns(self, client_id: str) -> bool:
         return self.session.client_id == ROOT or super().concerns(client_id)
@@ -258,17 +272,3 @@ def _waiting_tip(row: PassengerRow) -> str:
 
 def _failing_mark(row: PassengerRow) -> Mark | None:
     return Mark("mdi6.alert-circle", Meaning.BAD) if row.counts.failing else None
-
-
-def _sort_value(row: PassengerRow, order: str) -> tuple[object, ...]:
-    trip = row.timetable.last_trip
-    values: dict[str, object] = {
-        "client": row.route[0].lower(),
-        "schedule": row.timetable.client_passenger.interval.total_seconds(),
-        "last": 0.0 if trip is None else trip.started_at.timestamp(),
-        "waiting": row.waiting,
-        "failing": row.counts.failing,
-        "complete": row.counts.complete,
-    }
-    name = (row.route[1].lower(), row.route[0].lower())
-    return (values[order], *name) if order in values else name

@@ -25,12 +25,12 @@ from databus_core.model.attachment import Attachment
 from databus_core.model.client import Client
 from databus_core.plugins.observer import Change
 from databus_gui.i18n import count, tr
+from databus_gui.names import ShortNames
 from databus_gui.pages.page import Page
 from databus_gui.slots import async_slot, start
 from databus_gui.theme import Meaning, icon
 from databus_gui.widgets.attachments import AttachmentRow
 from databus_gui.widgets.box import Box
-from databus_gui.widgets.words import short_name
 
 ITEM_ROLE = Qt.ItemDataRole.UserRole
 
@@ -90,13 +90,15 @@ class PeekPage(Page):
 
     async def refresh(self) -> None:
         client_id = self.session.client_id
-        chosen = self.passenger.currentText()
+        chosen = self._name
         client = self.session.dispatcher.clients.get(client_id, Client())
         with QSignalBlocker(self.passenger):
             self.passenger.clear()
-            self.passenger.addItems([passenger.name for passenger in client.passengers])
-            self.passenger.setCurrentIndex(max(self.passenger.findText(chosen), 0))
-        if client_id != self._asked_client or chosen not in {"", self.passenger.currentText()}:
+            for passenger in client.passengers:
+                self._offer(passenger.name)
+            self.passenger.setCurrentIndex(max(self.passenger.findData(chosen), 0))
+        self.passenger.setToolTip(self._name)
+        if client_id != self._asked_client or chosen not in {"", self._name}:
             self._asked_client = client_id
             self._on_other()
         self.passenger.setEnabled(self.passenger.count() > 0)
@@ -106,18 +108,27 @@ class PeekPage(Page):
 
     def open(self, **what: object) -> None:
         passenger = str(what.get("client_passenger", ""))
-        if passenger and self.passenger.findText(passenger) < 0:
-            self.passenger.addItem(passenger)
+        if passenger and self.passenger.findData(passenger) < 0:
+            self._offer(passenger)
         if passenger:
-            self.passenger.setCurrentText(passenger)
+            self.passenger.setCurrentIndex(self.passenger.findData(passenger))
 
     def routes(self) -> list[tuple[str, str]]:
-        name = self.passenger.currentText()
-        return [(self.session.client_id, name)] if name else []
+        return [(self.session.client_id, self._name)] if self._name else []
+
+    @property
+    def _name(self) -> str:
+        """The chosen client passenger; empty where there is none."""
+        return self.passenger.currentData() or ""
+
+    def _offer(self, name: str) -> None:
+        self.passenger.addItem(self.session.names.short(name), name)
+        self.passenger.setItemData(self.passenger.count() - 1, name, Qt.ItemDataRole.ToolTipRole)
 
     def _on_other(self) -> None:
         """What is shown was asked for another client passenger; an answer that is on its way is dropped."""
         self._asked += 1
+        self.passenger.setToolTip(self._name)
         self._set_busy(busy=False)
         self.tree.clear()
         self._below.hide()
@@ -132,7 +143,7 @@ class PeekPage(Page):
         self.error_bar.clear()
         self.tree.clear()
         self._set_busy(busy=True)
-        start(self, self._peek(self.session.client_id, self.passenger.currentText(), self._asked))
+        start(self, self._peek(self.session.client_id, self._name, self._asked))
 
     async def _peek(self, client_id: str, name: str, question: int) -> None:
         try:
@@ -151,7 +162,7 @@ class PeekPage(Page):
 
     def _show(self, pullers: list[PullerPeek]) -> None:
         for puller in pullers:
-            self.tree.addTopLevelItem(_puller_item(puller))
+            self.tree.addTopLevelItem(_puller_item(puller, self.session.names))
         self.tree.expandAll()
         self.said.setText(_summary(pullers))
         self._below.setVisible(any(puller.items for puller in pullers))
@@ -191,8 +202,8 @@ def _items(tree: QTreeWidget) -> list[QTreeWidgetItem]:
     return [item for number in range(tree.topLevelItemCount()) if (item := tree.topLevelItem(number)) is not None]
 
 
-def _puller_item(puller: PullerPeek) -> QTreeWidgetItem:
-    item = QTreeWidgetItem([short_name(puller.puller), "", "", ""])
+def _puller_item(puller: PullerPeek, names: ShortNames) -> QTreeWidgetItem:
+    item = QTreeWidgetItem([names.short(puller.puller), "", "", ""])
     item.setIcon(0, icon("mdi6.tray-arrow-down"))
     item.setToolTip(0, puller.puller)
     font = item.font(0)

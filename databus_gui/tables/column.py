@@ -34,6 +34,8 @@ class Column(Generic[RowT]):
     right: bool = False
     """Whether it stands at the right, as numbers do."""
     tooltip: Callable[[RowT], str] | None = None
+    copied: Callable[[RowT], str] | None = None
+    """What goes to the clipboard where `text` is only a short form of it."""
     sort_key: str = ""
     """What PageRequest.order is when the table is sorted by this column; empty: it cannot be."""
     mark: Callable[[RowT], Mark | None] | None = None
@@ -44,6 +46,11 @@ class Column(Generic[RowT]):
     """Whether it takes the room that the others leave, `width` at least; without such a one the last column does."""
     hidden: bool = False
     """Whether a person must choose it before it is shown."""
+
+
+def to_copy(column: Column[RowT], row: RowT) -> str:
+    """What a cell gives to the clipboard."""
+    return column.copied(row) if column.copied else column.text(row)
 
 
 def dress(column: Column[RowT], row: RowT, role: int) -> Any:

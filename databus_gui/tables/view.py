@@ -21,6 +21,7 @@ from PySide6.QtWidgets import QAbstractItemView, QMenu, QTableView, QWidget
 
 from databus_gui.i18n import tr
 from databus_gui.settings import Settings
+from databus_gui.tables.column import to_copy
 from databus_gui.tables.column_menu import show_column_menu
 from databus_gui.tables.model import ROW_ROLE, AnyIndex, TableModel
 from databus_gui.theme import Meaning, colour
@@ -174,7 +175,8 @@ class TableView(QTableView, Generic[RowT]):
         """Put the current cell's text on the clipboard."""
         index = self.currentIndex()
         row: RowT | None = index.data(ROW_ROLE) if index.isValid() else None
-        QGuiApplication.clipboard().setText("" if row is None else self.table_model.columns[index.column()].text(row))
+        text = "" if row is None else to_copy(self.table_model.columns[index.column()], row)
+        QGuiApplication.clipboard().setText(text)
 
     def copy_rows(self) -> None:
         """Put the selected rows on the clipboard: titles first, cells divided by tabs, as spreadsheets take them."""
@@ -182,7 +184,7 @@ class TableView(QTableView, Generic[RowT]):
         order = [header.logicalIndex(place) for place in range(header.count())]
         columns = [self.table_model.columns[number] for number in order if not header.isSectionHidden(number)]
         lines = ["\t".join(column.title for column in columns)]
-        lines += ["\t".join(column.text(row) for column in columns) for row in self.chosen_rows()]
+        lines += ["\t".join(to_copy(column, row) for column in columns) for row in self.chosen_rows()]
         QGuiApplication.clipboard().setText("\n".join(lines))
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:

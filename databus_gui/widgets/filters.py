@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from PySide6.QtCore import QSignalBlocker, QTimer, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QLineEdit, QPushButton, QSizePolicy, QWidget
 
 from databus_core.model.clock import now
 from databus_gui.i18n import tr
+from databus_gui.names import ShortNames
 from databus_gui.theme import Meaning, icon
 
 SEARCH_MS = 300
@@ -73,15 +74,15 @@ class NameBox(QComboBox):
 
     changed = Signal()
 
-    def __init__(self, nothing: str) -> None:
+    def __init__(self, nothing: str, names: ShortNames) -> None:
         super().__init__()
-        self._nothing = nothing
+        self._nothing, self._names = nothing, names
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(NAME_SHOWN)
         self.setMaximumWidth(260)
         self.setAccessibleName(tr("Client passenger"))
         self.addItem(nothing, None)
-        self.currentIndexChanged.connect(self.changed)
+        self.currentIndexChanged.connect(self._on_chosen)
 
     @property
     def name(self) -> str | None:
@@ -92,21 +93,31 @@ class NameBox(QComboBox):
         """Choose a name without saying so."""
         with QSignalBlocker(self):
             if name is not None and self.findData(name) < 0:
-                self.addItem(name, name)
+                self._add(name)
             self.setCurrentIndex(0 if name is None else self.findData(name))
+        self.setToolTip(name or "")
 
     def offer(self, names: Sequence[str]) -> None:
         """Offer these names."""
         chosen = self.name
-        if [chosen, *names] == [chosen, *(self.itemData(number) for number in range(1, self.count()))]:
+        shown = [(self.itemText(number), self.itemData(number)) for number in range(1, self.count())]
+        if shown == [(self._names.short(name), name) for name in names]:
             return  # an open list would close
         with QSignalBlocker(self):
             self.clear()
             self.addItem(self._nothing, None)
             for name in names:
-                self.addItem(name, name)
+                self._add(name)
         self.choose(chosen)
         self.view().setMinimumWidth(self.view().sizeHintForColumn(0))
+
+    def _add(self, name: str) -> None:
+        self.addItem(self._names.short(name), name)
+        self.setItemData(self.count() - 1, name, Qt.ItemDataRole.ToolTipRole)
+
+    def _on_chosen(self) -> None:
+        self.setToolTip(self.name or "")
+        self.changed.emit()
 
 
 class DateBox(QComboBox):

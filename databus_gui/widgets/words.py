@@ -80,11 +80,6 @@ def size(number: int) -> str:
     return f"{number / _KILO**unit:,.1f} {_UNITS[unit - 1]}"
 
 
-def short_name(module: str) -> str:
-    """A plug-in as people call it: without the package that all supplied ones are in."""
-    return module.removeprefix("databus_core.connectors.")
-
-
 def breakable(text: str) -> str:
     """The text with places where a line may break in long names: after each . / _ - @ (for labels, not for copying)."""
     return re.sub(r"([./\\_@-])(?=\w{3})", "\\1\u200b", text)

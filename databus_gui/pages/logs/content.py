@@ -22,6 +22,7 @@ from databus_core.errors import DatabusError, NotFoundError
 from databus_core.model.log import LogEntry
 from databus_core.model.query import Rows
 from databus_gui.i18n import tr
+from databus_gui.names import ShortNames
 from databus_gui.pages.logs.entries import MATCHES_KEPT, Entries, EntryFilter, ShownEntry, line_of
 from databus_gui.pages.logs.marks import MARKS, SEVERITY_CHIPS
 from databus_gui.session import Session
@@ -31,7 +32,7 @@ from databus_gui.tables.view import TableView
 from databus_gui.theme import icon
 from databus_gui.widgets.filters import Chips, SearchLine
 from databus_gui.widgets.long_text import TextReader
-from databus_gui.widgets.words import local_time_with_zone, short_name
+from databus_gui.widgets.words import local_time_with_zone
 
 TAIL_MS = 200
 """A running trip's lines are shown at least so far apart."""
@@ -49,7 +50,7 @@ class LogContent(QWidget):
         self._entries = Entries(session, "", "", EntryFilter())
         self._grown = QTimer(self, singleShot=True, interval=TAIL_MS)
         self._grown.timeout.connect(self._on_grown)
-        self.model = TableModel(_columns(), self._fetch, lambda row: str(row.number), parent=self)
+        self.model = TableModel(_columns(session.names), self._fetch, lambda row: str(row.number), parent=self)
         self.model.failed.connect(show_error)
         self.table = TableView(self.model, "log_entries", session.settings)
         self.table.setAccessibleName(tr("Entries of the log"))
@@ -221,7 +222,7 @@ class LogContent(QWidget):
         self.session.say(tr("Saved {file}", file=file))
 
 
-def _columns() -> list[Column[ShownEntry]]:
+def _columns(names: ShortNames) -> list[Column[ShownEntry]]:
     return [
         Column(
             key="at", title=tr("Time"), text=lambda row: row.entry.at.astimezone().strftime("%H:%M:%S.%f")[:-3],
@@ -232,8 +233,8 @@ def _columns() -> list[Column[ShownEntry]]:
             mark=lambda row: MARKS[row.entry.type],
         ),
         Column(
-            key="module", title=tr("Module"), text=lambda row: short_name(row.entry.module), width=180,
-            tooltip=lambda row: row.entry.module,
+            key="module", title=tr("Module"), text=lambda row: names.short(row.entry.module), width=180,
+            tooltip=lambda row: row.entry.module, copied=lambda row: row.entry.module,
         ),
         Column(key="message", title=tr("Message"), text=_first_line, width=500, tooltip=lambda row: row.entry.message),
     ]  # fmt: skip

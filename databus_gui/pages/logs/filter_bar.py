@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from databus_core.model.query import LogQuery
 from databus_gui.i18n import tr
+from databus_gui.names import ShortNames
 from databus_gui.pages.logs.marks import SEVERITY_CHIPS
 from databus_gui.widgets.filters import Chips, DateBox, NameBox, SearchLine
 
@@ -16,10 +17,10 @@ class FilterBar(QWidget):
 
     changed = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, names: ShortNames) -> None:
         super().__init__()
         self.chips = Chips(SEVERITY_CHIPS)
-        self.passenger = NameBox(tr("All passengers"))
+        self.passenger = NameBox(tr("All passengers"), names)
         self.date = DateBox(tr("When the trip started"))
         self.search = SearchLine(tr("Search id or passenger …"))
         row = QHBoxLayout(self)

@@ -39,7 +39,7 @@ class LogsPage(Page):
         purge.setToolTip(tr("Delete old logs"))
         purge.clicked.connect(self.purge)
         self.header.addWidget(purge)
-        self.filter_bar = FilterBar()
+        self.filter_bar = FilterBar(self.session.names)
         self.filter_bar.changed.connect(self._on_filter_changed)
         self.model = TableModel(self._columns(), self._fetch, lambda row: row.id, parent=self)
         self.model.failed.connect(self.show_error)
@@ -119,7 +119,7 @@ class LogsPage(Page):
     def _on_row_chosen(self, row: LogRow | None) -> None:
         self.chosen.emit()
         if row is not None:
-            title = f"{row.client_passenger or tr('Log')}, {local_time(row.started_at)}"
+            title = f"{self.session.names.short(row.client_passenger) or tr('Log')}, {local_time(row.started_at)}"
             start(self, self.content.show_log(self.session.client_id, row.id, title))
 
     def _remember_sizes(self) -> None:
@@ -151,8 +151,9 @@ class LogsPage(Page):
                 mark=lambda row: MARKS[row.worst],
             ),
             Column(
-                key="passenger", title=tr("Passenger"), text=lambda row: row.client_passenger or "–", width=220,
-                stretch=True,
+                key="passenger", title=tr("Passenger"), width=220, stretch=True,
+                text=lambda row: self.session.names.short(row.client_passenger) or "–",
+                tooltip=lambda row: row.client_passenger, copied=lambda row: row.client_passenger or "–",
             ),
             Column(key="took", title=tr("Took"), text=self._took, width=100, mark=self._took_mark),
             Column(key="length", title=tr("Entries"), text=lambda row: f"{row.length:,}", width=80, right=True),

@@ -26,6 +26,7 @@ from databus_core.model.query import LogQuery, LogRow
 from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step, StepKind
 from databus_core.plugins.observer import Change
 from databus_gui.i18n import tr
+from databus_gui.names import ShortNames
 from databus_gui.pages.queue.step_row import StepRow
 from databus_gui.session import Session
 from databus_gui.slots import async_slot
@@ -33,7 +34,7 @@ from databus_gui.theme import Meaning, icon
 from databus_gui.widgets.attachments import AttachmentRow
 from databus_gui.widgets.box import Box
 from databus_gui.widgets.long_text import clipped
-from databus_gui.widgets.words import ago, breakable, local_time, short_name
+from databus_gui.widgets.words import ago, breakable, local_time
 
 LOGS_SHOWN = 20
 """Newest logs of a passenger that are listed."""
@@ -142,23 +143,25 @@ class Details(QScrollArea):
     # ------------------------------------------------------------------------------------------------------------
 
     def _show(self, found: _Found) -> None:
-        entry = found.entry
+        entry, names = found.entry, self._session.names
         self._head.setText(breakable(entry.external_id))
         self._copy.show()
         self._ids.setText(
             tr(
                 "From {source}, for {passenger}\nPulled {at}\nInternal id {id}",
                 source=entry.source_system,
-                passenger=entry.client_passenger,
+                passenger=names.short(entry.client_passenger),
                 at=f"{local_time(entry.pulled_at)} ({ago(entry.pulled_at)})",
                 id=entry.internal_id,
             )
         )
-        self._sentence.setText(breakable(where_it_stands(entry)))
+        self._ids.setToolTip(entry.client_passenger)
         failing = entry.failing
+        self._sentence.setText(breakable(where_it_stands(entry, names)))
+        self._sentence.setToolTip(failing.name if failing is not None else "")
         self._error.setText(clipped(failing.error, ERROR_SHOWN) if failing is not None else "")
         self._error.setVisible(failing is not None)
-        steps = [StepRow(step) for step in entry.steps()]
+        steps = [StepRow(step, names) for step in entry.steps()]
         for row in steps:
             row.status_wanted.connect(self._set_step)
         self._fill(self._steps, steps)
@@ -225,7 +228,7 @@ def _find(storage: Storage, client_id: str, internal_id: str) -> _Found:
     return _Found(entry, sizes, logs)
 
 
-def where_it_stands(entry: QueueEntry) -> str:
+def where_it_stands(entry: QueueEntry, names: ShortNames) -> str:
     """One sentence that says how far the passenger has come and what comes next."""
     if entry.status is QueueStatus.COMPLETE:
         at = entry.completed_at
@@ -234,14 +237,14 @@ def where_it_stands(entry: QueueEntry) -> str:
     if failing is not None:
         return tr(
             "{step} failed {time}; it is tried again on the next trip.",
-            step=short_name(failing.name),
+            step=names.short(failing.name),
             time=ago(failing.error_at),
         )
     step = next(step for step in entry.steps() if not step.complete)
     what = {
         StepKind.NOTIFICATION: tr("Next, the source system is told that it is seated."),
-        StepKind.PROCESSOR: tr("Next, {step} processes it.", step=short_name(step.name)),
-        StepKind.PUSHER: tr("Next, {step} delivers it.", step=short_name(step.name)),
+        StepKind.PROCESSOR: tr("Next, {step} processes it.", step=names.short(step.name)),
+        StepKind.PUSHER: tr("Next, {step} delivers it.", step=names.short(step.name)),
     }[step.kind]
     return f"{what} {step.note}".strip()
 

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from databus_core.model.query import Query
 from databus_core.model.queue_entry import QueueStatus
 from databus_gui.i18n import tr
+from databus_gui.names import ShortNames
 from databus_gui.theme import Meaning
 from databus_gui.widgets.filters import Chip, Chips, DateBox, NameBox, SearchLine
 
@@ -44,10 +45,10 @@ class FilterBar(QWidget):
 
     changed = Signal()
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, names: ShortNames, parent: QWidget) -> None:
         super().__init__(parent)
         self.chips = Chips(_CHIPS)
-        self.passenger = NameBox(tr("All passengers"))
+        self.passenger = NameBox(tr("All passengers"), names)
         self.date = DateBox(tr("When it was pulled"))
         self.search = SearchLine(tr("Search id, source, error …"))
         row = QHBoxLayout(self)

@@ -18,7 +18,7 @@ from databus_gui.slots import async_slot, start
 from databus_gui.tables.model import Column, Mark, PageRequest, TableModel
 from databus_gui.tables.view import TableView
 from databus_gui.theme import Meaning, icon
-from databus_gui.widgets.words import ago, local_time, local_time_with_zone, short_name
+from databus_gui.widgets.words import ago, local_time, local_time_with_zone
 
 
 class QueuePage(Page):
@@ -40,10 +40,10 @@ class QueuePage(Page):
         purge.setToolTip(tr("Delete the completed passengers that the filter's client passenger has"))
         purge.clicked.connect(self.purge)
         self.header.addWidget(purge)
-        self.filter_bar = FilterBar(self)
+        self.filter_bar = FilterBar(self.session.names, self)
         self.filter_bar.changed.connect(self._on_filter_changed)
         self.model = TableModel(
-            _columns(), self._fetch, lambda row: row.internal_id, self, order=QueueOrder.PULLED_AT, descending=True
+            self._columns(), self._fetch, lambda row: row.internal_id, self, order=QueueOrder.PULLED_AT, descending=True
         )
         self.model.failed.connect(self.show_error)
         self.table = TableView(self.model, self.name, self.session.settings)
@@ -161,37 +161,43 @@ class QueuePage(Page):
         )
         self.session.say(count(removed, "{n} completed passenger deleted", "{n} completed passengers deleted"))
 
-
-def _columns() -> list[Column[QueueRow]]:
-    return [
-        Column(
-            key="pulled", title=tr("Pulled"), text=lambda row: local_time(row.pulled_at), width=152,
-            sort_key=QueueOrder.PULLED_AT,
-            tooltip=lambda row: f"{ago(row.pulled_at)}\n{local_time_with_zone(row.pulled_at)}",
-        ),
-        Column(
-            key="status", title=tr("Status"), text=_status, width=105, mark=_status_mark, sort_key=QueueOrder.STATUS,
-        ),
-        Column(
-            key="external_id", title=tr("External id"), text=lambda row: row.external_id, width=170,
-            sort_key=QueueOrder.EXTERNAL_ID,
-        ),
-        Column(key="error", title=tr("Error"), text=_error, width=275),
-        Column(
-            key="source", title=tr("Source"), text=lambda row: row.source_system, width=110,
-            sort_key=QueueOrder.SOURCE_SYSTEM,
-        ),
-        Column(
-            key="passenger", title=tr("Passenger"), text=lambda row: row.client_passenger, width=130,
-            sort_key=QueueOrder.CLIENT_PASSENGER,
-        ),
-        Column(
-            key="steps", title=tr("Steps"), text=lambda row: f"{row.steps_done}/{row.steps_total}", width=55,
-            right=True,
-        ),
-        Column(key="attempts", title=tr("Attempts"), text=lambda row: f"{row.attempts}", width=75, right=True),
-        Column(key="internal_id", title=tr("Internal id"), text=lambda row: row.internal_id, width=260, hidden=True),
-    ]  # fmt: skip
+    def _columns(self) -> list[Column[QueueRow]]:
+        return [
+            Column(
+                key="pulled", title=tr("Pulled"), text=lambda row: local_time(row.pulled_at), width=152,
+                sort_key=QueueOrder.PULLED_AT,
+                tooltip=lambda row: f"{ago(row.pulled_at)}\n{local_time_with_zone(row.pulled_at)}",
+            ),
+            Column(
+                key="status", title=tr("Status"), text=_status, width=105, mark=_status_mark,
+                sort_key=QueueOrder.STATUS,
+            ),
+            Column(
+                key="external_id", title=tr("External id"), text=lambda row: row.external_id, width=170,
+                sort_key=QueueOrder.EXTERNAL_ID,
+            ),
+            Column(
+                key="error", title=tr("Error"), width=275, tooltip=_error, copied=_error,
+                text=lambda row: _in_a_line(self.session.names.short(row.failing_step), row.error),
+            ),
+            Column(
+                key="source", title=tr("Source"), text=lambda row: row.source_system, width=110,
+                sort_key=QueueOrder.SOURCE_SYSTEM,
+            ),
+            Column(
+                key="passenger", title=tr("Passenger"), text=lambda row: self.session.names.short(row.client_passenger),
+                width=130, sort_key=QueueOrder.CLIENT_PASSENGER, tooltip=lambda row: row.client_passenger,
+                copied=lambda row: row.client_passenger,
+            ),
+            Column(
+                key="steps", title=tr("Steps"), text=lambda row: f"{row.steps_done}/{row.steps_total}", width=55,
+                right=True,
+            ),
+            Column(key="attempts", title=tr("Attempts"), text=lambda row: f"{row.attempts}", width=75, right=True),
+            Column(
+                key="internal_id", title=tr("Internal id"), text=lambda row: row.internal_id, width=260, hidden=True,
+            ),
+        ]  # fmt: skip
 
 
 def _status(row: QueueRow) -> str:
@@ -209,4 +215,8 @@ def _status_mark(row: QueueRow) -> Mark:
 
 
 def _error(row: QueueRow) -> str:
-    return f"{short_name(row.failing_step)}: {' '.join(row.error.split())}" if row.error else ""
+    return _in_a_line(row.failing_step, row.error)
+
+
+def _in_a_line(step: str, error: str) -> str:
+    return f"{step}: {' '.join(error.split())}" if error else ""

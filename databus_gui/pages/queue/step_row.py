@@ -7,9 +7,10 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
 
 from databus_core.model.queue_entry import QueueStatus, Step, StepKind
 from databus_gui.i18n import count, tr
+from databus_gui.names import ShortNames
 from databus_gui.theme import Meaning
 from databus_gui.widgets.sign import Sign
-from databus_gui.widgets.words import breakable, local_time, short_name
+from databus_gui.widgets.words import breakable, local_time
 
 _KINDS = {
     StepKind.NOTIFICATION: "tell the source system",
@@ -24,12 +25,12 @@ class StepRow(QWidget):
     status_wanted = Signal(object, object)
     """Step, QueueStatus"""
 
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: Step, names: ShortNames) -> None:
         super().__init__()
         self._step = step
         word, sign, meaning = _state(step)
         state = Sign(sign, meaning, word)
-        name = QLabel(breakable(short_name(step.name)), wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+        name = QLabel(breakable(names.short(step.name)), wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         name.setToolTip(step.name)
         about = QLabel(_about(step, word), wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         about.setObjectName("hint")
