@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QLabel, QMessageBox, QPushButton, QSizePolicy, QStatusBar, QWidget
+from PySide6.QtWidgets import QLabel, QMessageBox, QStatusBar, QWidget
 
 from databus_core.model.client import Client, ClientPassenger
+from databus_core.model.clock import now
 from databus_core.model.log import Log
 from databus_core.plugins.observer import DispatcherState
 from databus_gui.i18n import count, tr
+from databus_gui.main_window.last_error import Failure, LastError
 from databus_gui.session import Session
-from databus_gui.theme import Meaning, icon
-from databus_gui.widgets.long_text import clipped
+from databus_gui.theme import Meaning
 from databus_gui.widgets.sign import Sign
+from databus_gui.widgets.words import local_time_with_zone
 
 SAID_MS = 6000
-MARGIN = 16
-"""Pixels of the link to the last error that its text cannot have."""
 
 _STATES = {
     DispatcherState.STOPPED: ("Stopped", "mdi6.stop-circle-outline", Meaning.WAITING),
@@ -29,35 +28,6 @@ _STATES = {
 }
 
 
-class ErrorLink(QPushButton):
-    """The first line of a message, as much of it as there is room for; the tooltip has all of it."""
-
-    def __init__(self) -> None:
-        super().__init__(icon("mdi6.alert-circle", Meaning.BAD), "")
-        self.message = ""
-        self.setObjectName("link")
-        self.setAccessibleName(tr("Last error"))
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.hide()
-
-    def show_message(self, message: str) -> None:
-        """Say this."""
-        self.message = message
-        self.setToolTip(clipped(message))
-        self.show()
-        self._fit()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._fit()
-
-    def _fit(self) -> None:
-        room = self.width() - self.iconSize().width() - MARGIN
-        first = clipped(self.message.partition("\n")[0])
-        self.setText(self.fontMetrics().elidedText(first, Qt.TextElideMode.ElideRight, room))
-
-
 class StatusBar(QStatusBar):
     """Speaks of the whole dispatcher, whichever client is looked at."""
 
@@ -67,9 +37,11 @@ class StatusBar(QStatusBar):
         self._sign, self._state, self._trips = Sign("mdi6.stop-circle-outline"), QLabel(), QLabel()
         self._state.setAccessibleName(tr("State of the dispatcher"))
         self._trips.setAccessibleName(tr("Running trips"))
-        self._error = ErrorLink()
+        self._error = LastError()
         self._error.clicked.connect(self._open_error)
-        self._failed_log: Log | None = None
+        self._error.dismissed.connect(self._on_dismissed)
+        self._failures: dict[tuple[str, str], Failure] = {}
+        """The last failure of each client passenger that has not travelled well since, the newest one at the end."""
         self.addWidget(self._sign)
         self.addWidget(self._state)
         self.addWidget(self._trips)
@@ -97,22 +69,43 @@ class StatusBar(QStatusBar):
 
     def _on_trip_complete(self, _client: Client, client_passenger: ClientPassenger, log: Log) -> None:
         self._show_trips()
+        client_id, name = log.client_id, client_passenger.name
+        failure = None
         if log.errors:
-            self._failed_log = log
-            self._error.show_message(f"{log.client_id} / {client_passenger.name}: {log.errors[0].message}")
+            error = log.errors[0]
+            short = f"{client_id} / {self._session.names.short(name)}: {error.message}"
+            failure = Failure(error.at, short, f"{client_id} / {name}: {error.message}", log)
+        self._take((client_id, name), failure)
 
     def _on_failed(self, message: str) -> None:
-        self._failed_log = None
-        self._error.show_message(message)
+        self._take(("", ""), Failure(now(), message, message))
+
+    def _take(self, route: tuple[str, str], failure: Failure | None) -> None:
+        """What failed there before is over: it failed again, or went well."""
+        self._failures.pop(route, None)
+        if failure is not None:
+            self._failures[route] = failure
+        self._error.show_failure(self._failure)
+
+    @property
+    def _failure(self) -> Failure | None:
+        return next(reversed(self._failures.values()), None)
+
+    def _on_dismissed(self) -> None:
+        self._failures.clear()  # not one after the other: what goes on failing will be shown again
+        self._error.show_failure(None)
 
     def _open_error(self) -> None:
-        log = self._failed_log
-        if log is not None:
-            self._session.open("logs", client_id=log.client_id, log_id=log.id)
+        failure = self._failure
+        if failure is None:
             return
-        box = QMessageBox(QMessageBox.Icon.Warning, tr("Last error"), self._error.message, parent=self.window())
+        if failure.log is not None:
+            self._session.open("logs", client_id=failure.log.client_id, log_id=failure.log.id)
+            return
+        box = QMessageBox(QMessageBox.Icon.Warning, tr("Last error"), failure.message, parent=self.window())
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setInformativeText(local_time_with_zone(failure.at))
         box.open()
 
     def _on_said(self, sentence: str) -> None:

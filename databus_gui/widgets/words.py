@@ -24,6 +24,12 @@ def local_time_with_zone(moment: datetime | None) -> str:
     return "" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
+def clock_time(moment: datetime, present: datetime | None = None) -> str:
+    """The time on the person's own clock, with the date where that is not today's."""
+    local, today = moment.astimezone(), (present or now()).astimezone().date()
+    return local.strftime("%H:%M:%S") if local.date() == today else local_time(moment)
+
+
 def ago(moment: datetime | None, present: datetime | None = None) -> str:
     """How long ago it was, in the largest unit that fits: "5 min ago"; empty for None."""
     if moment is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QLabel
+from PySide6.QtWidgets import QComboBox, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from databus_core.model.ticket import DispatcherTicket
@@ -138,3 +138,11 @@ def test_peek(qtbot: QtBot, window: MainWindow, stage: Stage) -> None:
     puller = page.tree.topLevelItem(0)
     assert puller is not None
     assert (puller.text(0), puller.toolTip(0)) == ("stage:StagePuller", PULLER)
+
+
+def test_last_error(qtbot: QtBot, failed: MainWindow) -> None:
+    bar = failed.statusBar()
+    link = next(button for button in bar.findChildren(QPushButton) if button.accessibleName() == "Last error")
+    qtbot.waitUntil(link.isVisible)
+    assert "acme / acme_plugins.shop.orders: " in link.text()
+    assert f"acme / {ORDERS}: " in link.toolTip()

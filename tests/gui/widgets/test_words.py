@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from databus_gui.widgets.words import ago, breakable, countdown, every, size
+from databus_gui.widgets.words import ago, breakable, clock_time, countdown, every, local_time, size
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -27,6 +27,13 @@ def test_schedules(seconds: int, words: str) -> None:
 )  # fmt: skip
 def test_how_long_ago(seconds: float, words: str) -> None:
     assert ago(NOON - timedelta(seconds=seconds), NOON) == words
+
+
+def test_the_date_stands_before_a_time_that_is_not_todays() -> None:
+    noon = datetime(2026, 11, 23, 12).astimezone()
+    assert clock_time(noon - timedelta(hours=12), noon) == "00:00:00"
+    yesterday = noon - timedelta(hours=12, seconds=1)
+    assert clock_time(yesterday, noon) == local_time(yesterday) == "2026-11-22 23:59:59"
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(-5, "now"), (0, "now"), (65, "in 1:05"), (3723, "in 1:02:03")])
