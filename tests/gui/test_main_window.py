@@ -21,7 +21,7 @@ from databus_gui.settings import Settings
 from databus_gui.slots import start
 from databus_gui.theme import is_dark
 from tests.support.stage import Stage, hang_until, ticket_with
-from tests.support.window import action, click
+from tests.support.window import action, at_rest, click
 
 
 def enabled(window: MainWindow) -> set[str]:
@@ -62,7 +62,7 @@ def test_ctrl_and_number_show_every_page(qtbot: QtBot, window: MainWindow) -> No
         qtbot.keyClick(window, getattr(Qt.Key, f"Key_{number}"), Qt.KeyboardModifier.ControlModifier)
         assert window.page.name == page.name
         assert window.page.isVisible()
-    qtbot.wait(300)
+        qtbot.waitUntil(lambda: at_rest(window.page))
     assert [page.name for page in window._pages.values() if page.error_bar.text] == []
 
 

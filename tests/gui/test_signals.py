@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 
 from pytestqt.qtbot import QtBot
@@ -42,16 +41,14 @@ def test_batches_come_at_most_thirty_times_a_second(qtbot: QtBot) -> None:
     log, times, lines = log_with_entries(1), [], []
     signals.log_appended.connect(lambda _log, entries: (times.append(time.monotonic()), lines.extend(entries)))
 
-    end, written = time.monotonic() + 0.5, 0
-    while time.monotonic() < end:
+    end, written = time.monotonic() + 30, 0
+    while len(times) < 25 and time.monotonic() < end:
         observer.log_appended(log, log.entries)
         written += 1
         qtbot.wait(1)
 
     qtbot.waitUntil(lambda: len(lines) == written)
-    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
-    assert len(gaps) > 3
-    assert min(gaps) > 0.025
+    assert (len(times) - 1) / (times[-1] - times[0]) < 33, "a gap may be short after one that the machine made long"
 
 
 def test_order_of_different_events_is_kept(qtbot: QtBot) -> None:

@@ -34,6 +34,7 @@ from databus_core.model.ticket import DispatcherTicket
 from databus_core.plugins.observer import DispatcherState
 from databus_gui.loop import FairLoop
 from databus_gui.main_window import MainWindow
+from databus_gui.pages import Page
 from databus_gui.session import Session
 from databus_gui.settings import Settings, ThemeChoice
 from databus_gui.signals import DispatcherSignals, SignalObserver
@@ -127,6 +128,11 @@ def click(qtbot: QtBot, window: MainWindow, name: str) -> None:
     toolbar = window.findChild(QToolBar, "toolbar")
     assert toolbar is not None
     qtbot.mouseClick(toolbar.widgetForAction(action(window, name)), Qt.MouseButton.LeftButton)
+
+
+def at_rest(page: Page) -> bool:
+    """Whether the page shows everything that it has heard of: no refresh is under way or due."""
+    return not page._dirty and not page._refreshing
 
 
 @pytest.fixture

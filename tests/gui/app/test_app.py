@@ -23,6 +23,7 @@ from databus_gui.settings import Settings
 from databus_gui.slots import start
 from tests.support.engines import Engine
 from tests.support.stage import Stage, hang_until
+from tests.support.window import LONG_MS
 
 Work = Callable[[Path | None], "asyncio.Task[int]"]
 
@@ -42,7 +43,7 @@ def work(qtbot: QtBot, loop: FairLoop, desktop: Desktop) -> Generator[Work]:
         return tasks[-1]
 
     yield work
-    qtbot.waitUntil(lambda: all(task.done() for task in tasks), timeout=10_000)
+    qtbot.waitUntil(lambda: all(task.done() for task in tasks), timeout=LONG_MS)
     assert [task.result() for task in tasks] == [0]
 
 
@@ -56,21 +57,26 @@ def start_dialog() -> StartDialog | None:
     return shown[0] if shown else None
 
 
+def started_window(qtbot: QtBot) -> MainWindow:
+    """Wait until the window shows its first page: where the start takes long, it is there before that, and empty."""
+    qtbot.waitUntil(lambda: main_window() is not None and main_window().page is not None, timeout=LONG_MS)
+    return main_window()
+
+
 def close(qtbot: QtBot) -> None:
     """Wait until the window is there and the trips of the start are over, and close it."""
-    qtbot.waitUntil(lambda: main_window() is not None)
-    window = main_window()
+    window = started_window(qtbot)
     dispatcher = window.session.dispatcher
     qtbot.waitUntil(
         lambda: all(row.last_trip for row in dispatcher.timetable()) and not dispatcher.running, timeout=20_000
     )
     window.close()
-    qtbot.waitUntil(lambda: main_window() is not window)
+    qtbot.waitUntil(lambda: main_window() is not window, timeout=LONG_MS)
 
 
 def press(qtbot: QtBot, words: str) -> None:
     """Wait for the start dialog and press the button."""
-    qtbot.waitUntil(lambda: start_dialog() is not None)
+    qtbot.waitUntil(lambda: start_dialog() is not None, timeout=LONG_MS)
     button = next(button for button in start_dialog().findChildren(QPushButton) if button.text().startswith(words))
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
@@ -80,11 +86,10 @@ def test_app_works_until_its_window_is_closed(
 ) -> None:
     stage.waiting = ["1"]
     work(ticket.file)
-    qtbot.waitUntil(lambda: main_window() is not None)
-    window = main_window()
-    qtbot.waitUntil(lambda: ("crm", "1") in stage.pushed)
+    window = started_window(qtbot)
+    qtbot.waitUntil(lambda: ("crm", "1") in stage.pushed, timeout=LONG_MS)
     assert window.session.client_id == "acme"
-    assert settings.recent_tickets == [str(ticket.file)]
+    qtbot.waitUntil(lambda: settings.recent_tickets == [str(ticket.file)])
     dispatcher = window.session.dispatcher
     close(qtbot)
     assert dispatcher.state is DispatcherState.STOPPED
@@ -99,7 +104,7 @@ def test_broken_ticket_is_named_and_can_be_tried_again(qtbot: QtBot, work: Work,
     text = ticket.file.read_text()
     ticket.file.write_text('{"drivers_at_once": 0}')
     work(ticket.file)
-    qtbot.waitUntil(lambda: start_dialog() is not None)
+    qtbot.waitUntil(lambda: start_dialog() is not None, timeout=LONG_MS)
     said = start_dialog().error_bar.text
     assert str(ticket.file) in said
     assert "drivers_at_once" in said
@@ -113,7 +118,7 @@ def test_database_in_use_says_by_whom(qtbot: QtBot, work: Work, ticket: Dispatch
     database = engine.opened(ticket.folder)
     try:
         work(ticket.file)
-        qtbot.waitUntil(lambda: start_dialog() is not None)
+        qtbot.waitUntil(lambda: start_dialog() is not None, timeout=LONG_MS)
         assert "is in use by tests (process" in start_dialog().error_bar.text
         assert main_window() is None
         press(qtbot, "Quit")
@@ -125,7 +130,7 @@ def test_database_in_use_says_by_whom(qtbot: QtBot, work: Work, ticket: Dispatch
 def test_unknown_database_engine_is_named(qtbot: QtBot, work: Work, ticket: DispatcherTicket) -> None:
     ticket.file.write_text(json.dumps({"database_module": "no.such.engine"}))
     work(ticket.file)
-    qtbot.waitUntil(lambda: start_dialog() is not None)
+    qtbot.waitUntil(lambda: start_dialog() is not None, timeout=LONG_MS)
     assert "no.such.engine" in start_dialog().error_bar.text
     press(qtbot, "Quit")
 
@@ -137,8 +142,7 @@ def test_demo_is_made_in_the_documents_and_opened(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     work(None)
     press(qtbot, "Open the demo")
-    qtbot.waitUntil(lambda: main_window() is not None, timeout=10_000)
-    window = main_window()
+    window = started_window(qtbot)
     assert (tmp_path / "Documents" / "Databus demo" / "ticket.json").is_file()
     assert window.session.client_ids == ["root", "demo"]
     close(qtbot)
@@ -158,11 +162,14 @@ def test_another_ticket_is_opened_in_the_place_of_this_one(
     other.parent.mkdir()
     other.write_text('{"system_alias": "The other one", "database_arguments": {"database_dir": "data"}}')
     work(ticket.file)
-    qtbot.waitUntil(lambda: main_window() is not None)
-    dispatcher = main_window().session.dispatcher
-    qtbot.waitUntil(lambda: all(row.last_trip for row in dispatcher.timetable()) and not dispatcher.running)
+    dispatcher = started_window(qtbot).session.dispatcher
+    qtbot.waitUntil(
+        lambda: all(row.last_trip for row in dispatcher.timetable()) and not dispatcher.running, timeout=LONG_MS
+    )
     main_window()._on_ticket_selected(str(other))
-    qtbot.waitUntil(lambda: main_window() is not None and main_window().windowTitle().startswith("The other one"))
+    qtbot.waitUntil(
+        lambda: main_window() is not None and main_window().windowTitle().startswith("The other one"), timeout=LONG_MS
+    )
     close(qtbot)
 
 
@@ -172,8 +179,8 @@ def test_end_of_the_desktop_session_waits_until_everything_is_closed(
     go = threading.Event()
     stage.waiting, stage.on_push = ["1"], hang_until(go)
     work(ticket.file)
-    qtbot.waitUntil(lambda: main_window() is not None and bool(main_window().session.dispatcher.running))
-    dispatcher = main_window().session.dispatcher
+    dispatcher = started_window(qtbot).session.dispatcher
+    qtbot.waitUntil(lambda: bool(dispatcher.running), timeout=LONG_MS)
     desktop._on_session_end()
     assert dispatcher.state is DispatcherState.STOPPED
     go.set()
@@ -184,8 +191,7 @@ def test_error_of_a_slot_is_shown_and_the_app_goes_on(
 ) -> None:
     expected_logs.append("Unexpected error")
     work(ticket.file)
-    qtbot.waitUntil(lambda: main_window() is not None)
-    window = main_window()
+    window = started_window(qtbot)
 
     async def stumble() -> None:
         raise ZeroDivisionError

@@ -67,12 +67,10 @@ def test_a_trip_that_failed_is_marked_and_its_lines_are_read(desk: Desk, stage: 
     stage.waiting = ["1"]
     stage.on_push = fail
     log = desk.drive()
-    desk.until(lambda: page.model.total == 1)
-    assert page.model.index(0, 1).data() == "error"
+    desk.until(lambda: page.model.index(0, 1).data() == "error")
     assert page.model.index(0, 2).data() == "orders"
     page.table.selectRow(0)
-    desk.until(lambda: messages(page.content))
-    assert len(messages(page.content)) == log.length
+    desk.until(lambda: len(messages(page.content)) == log.length)
     choose_chip(desk, page.content, "Errors")
     desk.until(lambda: 0 < len(messages(page.content)) < log.length)
     assert all("the shop is closed" in message for message in messages(page.content))
@@ -150,8 +148,10 @@ def test_lines_from_before_the_log_was_opened_are_shown(
     stage.on_pull = hang_until(go)
     trip = loop.create_task(desk.dispatcher.drive("demo", "orders"))
     desk.until(lambda: page.model.total == 1)
+    heard: list[str] = []
+    desk.session.signals.log_appended.connect(lambda _log, entries: heard.extend(entry.message for entry in entries))
     desk.dispatcher.running[0].log.of("plugins.shop").info("said too early")
-    desk.qtbot.wait(30)
+    desk.until(lambda: "said too early" in heard)
     page.table.selectRow(0)
     desk.until(lambda: "said too early" in messages(page.content))
     go.set()
@@ -200,7 +200,7 @@ def test_old_logs_are_purged_after_a_question_with_their_number(desk: Desk, page
     desk.until(lambda: dialog.delete.text() == "Delete 1")
     desk.qtbot.mouseClick(dialog.delete, Qt.MouseButton.LeftButton)
     desk.until(lambda: page.model.total == 2)
-    assert desk.said[-1] == "1 log deleted"
+    desk.until(lambda: desk.said[-1:] == ["1 log deleted"])
 
 
 def test_lines_are_copied_and_a_whole_log_is_saved(desk: Desk, page: LogsPage, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from pytestqt.qtbot import QtBot
 
 from databus_core.model.queue_entry import QueueStatus
 from databus_gui.main_window import MainWindow
+from databus_gui.pages.page import REFRESH_MS
 from databus_gui.pages.queue import QueuePage
 from databus_gui.widgets.attachments import TEXT_SHOWN, AttachmentRow, TextView
 from databus_gui.widgets.long_text import LINE_SHOWN
@@ -251,7 +252,8 @@ def test_purge_asks_with_the_number_and_enter_keeps_everything(qtbot: QtBot, pag
     box = question(qtbot, page)
     assert box.text() == "Delete 2 completed passengers of client acme?"
     qtbot.keyClick(box, Qt.Key.Key_Return)
-    qtbot.wait(300)
+    qtbot.waitUntil(lambda: not page.findChildren(QMessageBox))
+    qtbot.wait(2 * REFRESH_MS)
     assert len(shown(page)) == 4
 
 

@@ -109,6 +109,7 @@ def test_running_trips_are_finished_first_and_the_window_stays_alive(desk: Desk,
     assert desk.dispatcher.ticket.system_alias == "TEST"
     go.set()
     desk.until(lambda: desk.dispatcher.ticket.system_alias == "LIVE")
+    desk.until(trip.done)
     assert trip.result().worst.value == "info"
     desk.until(page.busy.isHidden)
 
@@ -124,7 +125,7 @@ def test_a_ticket_without_a_file_asks_for_one(desk: Desk, tmp_path: Path) -> Non
     assert dialog is not None
     dialog.fileSelected.emit(str(tmp_path / "mine.json"))
     desk.until((tmp_path / "mine.json").exists)
-    assert desk.dispatcher.ticket.file == tmp_path / "mine.json"
+    desk.until(lambda: desk.dispatcher.ticket.file == tmp_path / "mine.json")
     assert json.loads((tmp_path / "mine.json").read_text("utf-8"))["system_alias"] == "PY"
     desk.until(lambda: "mine.json" in page.place.text())
     dialog.reject()
