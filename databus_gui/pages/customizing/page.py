@@ -114,7 +114,8 @@ class CustomizingPage(Page):
         nodes = await self.session.read(lambda storage: storage.customizing.nodes(client_id))
         if client_id != self.session.client_id:
             return
-        chosen = self._node.name if self._node is not None and client_id == self._client_id else ""
+        node = self._chosen_node()  # not self._node: a document that was just clicked is still on its way
+        chosen = node.name if node is not None and client_id == self._client_id else ""
         if not chosen:
             self._keep_draft()
             self._node = None

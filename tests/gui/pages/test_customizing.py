@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox, QPushButton
 
+from databus_core.engine.storage import Storage
 from databus_core.plugins.observer import Change
 from databus_gui.pages.customizing import CustomizingPage
 from databus_gui.pages.customizing.backups import BackupView
 from tests.support.desk import Desk
 from tests.support.stage import Stage
+from tests.support.window import at_rest
 
 FILES: list[dict[str, Any]] = [
     {"client_id": "demo", "file_id": "prices", "path": "prices.json"},
@@ -64,8 +68,7 @@ def test_a_change_is_saved_backed_up_and_in_force(desk: Desk, page: CustomizingP
     document = json.loads(page.editor.text())
     document["log_life_span"] = 30
     write(desk, page, json.dumps(document, indent=2))
-    desk.until(page.unsaved_sign.isVisible)
-    assert page.nodes.item(0).text() == "Configuration •"
+    desk.until(lambda: page.unsaved_sign.isVisible() and page.nodes.item(0).text() == "Configuration •")
     save(desk, page)
     desk.until(lambda: json.loads(stored(desk)).get("log_life_span") == 30)
     desk.until(lambda: page.unsaved_sign.isHidden() and page.nodes.item(0).text() == "Configuration")
@@ -88,7 +91,7 @@ def test_a_draft_outlives_looking_at_other_documents_and_pages(desk: Desk, page:
     write(desk, page, "{ my draft")
     choose(desk, page, 1)
     assert page.editor.text() == PRICES
-    assert page.nodes.item(0).text() == "Configuration •"
+    desk.until(lambda: page.nodes.item(0).text() == "Configuration •")
     page.hide()
     page.show()
     page.request_refresh()
@@ -102,6 +105,30 @@ def test_a_draft_outlives_looking_at_other_documents_and_pages(desk: Desk, page:
     desk.qtbot.mouseClick(page.revert_button, Qt.MouseButton.LeftButton)
     desk.until(lambda: page.editor.text() == stored(desk))
     assert not page.unsaved
+
+
+def test_a_document_that_is_chosen_during_a_refresh_is_the_one_that_is_shown(
+    desk: Desk, page: CustomizingPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.until(lambda: at_rest(page))
+    read, asked, another_is_read = page.session.read, [], asyncio.Event()
+
+    async def list_answers_when_the_document_is_being_read(op: Callable[[Storage], object]) -> object:
+        asked.append(op)
+        if len(asked) > 1:
+            another_is_read.set()
+            return await read(op)
+        nodes = await read(op)
+        await another_is_read.wait()
+        return nodes
+
+    monkeypatch.setattr(page.session, "read", list_answers_when_the_document_is_being_read)
+    page.request_refresh()
+    desk.until(lambda: asked)
+    choose(desk, page, 1)
+    desk.until(lambda: at_rest(page))
+    assert page.nodes.currentRow() == 1
+    assert page.editor.text() == PRICES
 
 
 def test_an_untouched_file_keeps_its_bytes_and_a_touched_one_its_line_ends(desk: Desk, page: CustomizingPage) -> None:
@@ -168,7 +195,7 @@ def test_a_backup_is_viewed_and_taken_over(desk: Desk, page: CustomizingPage) ->
             lambda storage: storage.customizing.save("demo", "__databus__", json.dumps(document)), Change.CUSTOMIZING
         )
     )
-    desk.until(lambda: '"log_life_span": 99' in page.editor.text() and backups(page) > 0)
+    desk.until(lambda: '"log_life_span": 99' in page.editor.text() and backups(page) == 2)
     page.backups.list.setCurrentRow(backups(page) - 1)
     desk.qtbot.mouseClick(page.backups.view_button, Qt.MouseButton.LeftButton)
     desk.until(lambda: page.window().findChild(BackupView))
