@@ -115,6 +115,9 @@ _DARK_ROLES = {
     QPalette.ColorRole.Dark: "#14171a",
     QPalette.ColorRole.Shadow: "#0c0e10",
 }
+_OUTLINED = ("QAbstractSpinBox", "QComboBox", "QCheckBox")
+"""Widgets whose outline is their only edge. Fusion takes the colour of the window, darkened: not seen on a dark one."""
+_FUSION_DARKENS = 140
 _DISABLED = (QPalette.ColorRole.WindowText, QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText)
 
 
@@ -124,6 +127,8 @@ def use_theme(app: QApplication, choice: ThemeChoice) -> None:
     if app.style().objectName() != "fusion":
         app.setStyle(QStyleFactory.create("Fusion"))
     app.setPalette(_palette(dark))
+    for widget in _OUTLINED:
+        app.setPalette(_outlined_palette(dark), widget)  # pyright: ignore[reportArgumentType] # the stub wants bytes
     app.setStyleSheet(_style_sheet(_DARK if dark else _LIGHT))
 
 
@@ -179,6 +184,13 @@ def _palette(dark: bool) -> QPalette:
     faint.setAlphaF(0.45)
     for role in _DISABLED:
         palette.setColor(QPalette.ColorGroup.Disabled, role, faint)
+    return palette
+
+
+def _outlined_palette(dark: bool) -> QPalette:
+    palette = _palette(dark)
+    if dark:
+        palette.setColor(QPalette.ColorRole.Window, QColor(_DARK[Meaning.LINE]).lighter(_FUSION_DARKENS))
     return palette
 
 

@@ -7,7 +7,7 @@ from collections.abc import Generator
 import pytest
 from PySide6.QtCore import QSize
 from PySide6.QtGui import QColor, QIcon, QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLineEdit, QSpinBox, QWidget
 
 from databus_gui.settings import ThemeChoice
 from databus_gui.theme import Meaning, colour, icon, is_dark, use_theme
@@ -55,6 +55,20 @@ def test_the_style_sheet_has_no_name_left_unresolved(qapp: QApplication, theme: 
     rules = [line for line in qapp.styleSheet().splitlines() if not line.startswith("/*")]
     assert len(rules) > 10
     assert not [line for line in rules if "@" in line]
+
+
+@pytest.mark.parametrize("kind", [QSpinBox, QComboBox, QCheckBox, QLineEdit])
+def test_the_edge_of_every_field_is_seen(qapp: QApplication, theme: ThemeChoice, kind: type[QWidget]) -> None:
+    page = QWidget()
+    field = kind(page)
+    if isinstance(field, QCheckBox):
+        field.setChecked(True)
+    if isinstance(field, QComboBox):
+        field.setEditable(True)
+    field.setGeometry(10, 10, 100, 24)
+    image = page.grab(field.geometry()).toImage()
+    edge = [image.pixelColor(x, image.height() // 2) for x in range(2)]
+    assert max(contrast(pixel, qapp.palette().color(QPalette.ColorRole.Window)) for pixel in edge) > 1.35
 
 
 def darkest(shown: QIcon, mode: QIcon.Mode = QIcon.Mode.Normal) -> QColor:
