@@ -42,6 +42,8 @@ class Column(Generic[RowT]):
     """Icon and colour of the cell, for states."""
     link: Callable[[RowT], bool] | None = None
     """Whether a click on the cell leads somewhere: it looks so, and the view emits `link_clicked`."""
+    prose: bool = False
+    """Whether its texts are sentences: of those that do not fit the beginning is shown, of names both ends."""
     stretch: bool = False
     """Whether it takes the room that the others leave, `width` at least; without such a one the last column does."""
     hidden: bool = False

@@ -23,6 +23,7 @@ from databus_gui.i18n import tr
 from databus_gui.settings import Settings
 from databus_gui.tables.column import to_copy
 from databus_gui.tables.column_menu import show_column_menu
+from databus_gui.tables.delegates import ProseDelegate
 from databus_gui.tables.model import ROW_ROLE, AnyIndex, TableModel
 from databus_gui.theme import Meaning, colour
 
@@ -58,6 +59,9 @@ class TableView(QTableView, Generic[RowT]):
         self._save.timeout.connect(self._remember_columns)
         self._set_up()
         self.setModel(model)
+        for number, column in enumerate(model.columns):
+            if column.prose:
+                self.setItemDelegateForColumn(number, ProseDelegate(self))
         self._restore_columns()
         self._connect()
 

@@ -236,7 +236,10 @@ def _columns(names: ShortNames) -> list[Column[ShownEntry]]:
             key="module", title=tr("Module"), text=lambda row: names.short(row.entry.module), width=180,
             tooltip=lambda row: row.entry.module, copied=lambda row: row.entry.module,
         ),
-        Column(key="message", title=tr("Message"), text=_first_line, width=500, tooltip=lambda row: row.entry.message),
+        Column(
+            key="message", title=tr("Message"), text=_first_line, width=500, prose=True,
+            tooltip=lambda row: row.entry.message,
+        ),
     ]  # fmt: skip
 
 

@@ -177,7 +177,7 @@ class QueuePage(Page):
                 sort_key=QueueOrder.EXTERNAL_ID,
             ),
             Column(
-                key="error", title=tr("Error"), width=275, tooltip=_error, copied=_error,
+                key="error", title=tr("Error"), width=275, prose=True, tooltip=_error, copied=_error,
                 text=lambda row: _in_a_line(self.session.names.short(row.failing_step), row.error),
             ),
             Column(

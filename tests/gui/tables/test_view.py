@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QContextMenuEvent
-from PySide6.QtWidgets import QApplication, QMenu
+from PySide6.QtWidgets import QApplication, QMenu, QStyleOptionViewItem
 from pytestqt.qtbot import QtBot
 
 from databus_core.model.query import Rows
@@ -124,6 +124,27 @@ def test_a_link_is_a_cell_that_leads_somewhere(qtbot: QtBot, view: TableView[str
         qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=centre(view, row, 1))
         qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=centre(view, row, 0))
     assert clicked == [("anna", "length"), ("carla", "length")]
+
+
+def test_sentences_are_cut_at_their_end_and_names_in_the_middle(
+    qtbot: QtBot, settings: Settings, loop: FairLoop, run: Callable
+) -> None:
+    columns = [
+        Column[str](key="name", title="Name", text=str),
+        Column[str](key="error", title="Error", text=str, prose=True),
+    ]
+    view = TableView(TableModel(columns, fetch, str), "sentences", settings)
+    qtbot.addWidget(view)
+    run(view.table_model.restart())
+
+    def cut(column: int) -> Qt.TextElideMode:
+        option = QStyleOptionViewItem()
+        option.textElideMode = view.textElideMode()
+        index = view.table_model.index(0, column)
+        view.itemDelegateForIndex(index).initStyleOption(option, index)
+        return option.textElideMode
+
+    assert (cut(0), cut(1)) == (Qt.TextElideMode.ElideMiddle, Qt.TextElideMode.ElideRight)
 
 
 def test_the_chosen_row_is_told_once(qtbot: QtBot, view: TableView[str]) -> None:
