@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -36,6 +36,7 @@ from databus_gui.widgets.box import Box
 from databus_gui.widgets.long_text import clipped
 from databus_gui.widgets.words import ago, breakable, local_time
 
+SECOND_MS = 1000
 LOGS_SHOWN = 20
 """Newest logs of a passenger that are listed."""
 ERROR_SHOWN = 300
@@ -65,6 +66,8 @@ class Details(QScrollArea):
         self.setMinimumWidth(330)
         self.setAccessibleName(tr("Details of the passenger"))
         self._lay_out()
+        self._clock = QTimer(self, interval=SECOND_MS)
+        self._clock.timeout.connect(self._tell_times)
         self.clear()
 
     def _lay_out(self) -> None:
@@ -146,19 +149,11 @@ class Details(QScrollArea):
         entry, names = found.entry, self._session.names
         self._head.setText(breakable(entry.external_id))
         self._copy.show()
-        self._ids.setText(
-            tr(
-                "From {source}, for {passenger}\nPulled {at}\nInternal id {id}",
-                source=entry.source_system,
-                passenger=names.short(entry.client_passenger),
-                at=f"{local_time(entry.pulled_at)} ({ago(entry.pulled_at)})",
-                id=entry.internal_id,
-            )
-        )
         self._ids.setToolTip(entry.client_passenger)
         failing = entry.failing
-        self._sentence.setText(breakable(where_it_stands(entry, names)))
         self._sentence.setToolTip(failing.name if failing is not None else "")
+        self._ids.clear()
+        self._tell_times()
         self._error.setText(clipped(failing.error, ERROR_SHOWN) if failing is not None else "")
         self._error.setVisible(failing is not None)
         steps = [StepRow(step, names) for step in entry.steps()]
@@ -172,6 +167,31 @@ class Details(QScrollArea):
         self._fill(self._attachments, rows)
         self._fill(self._properties, [_property(key, value) for key, value in entry.properties.items()])
         self._fill(self._logs, [self._log_link(log_id, row) for log_id, row in found.logs])
+
+    def _tell_times(self) -> None:
+        """Say, and say again as time goes by, how long ago things were."""
+        if self._shown is None:
+            return
+        entry, names = self._shown.entry, self._session.names
+        ids = tr(
+            "From {source}, for {passenger}\nPulled {at}\nInternal id {id}",
+            source=entry.source_system,
+            passenger=names.short(entry.client_passenger),
+            at=f"{local_time(entry.pulled_at)} ({ago(entry.pulled_at)})",
+            id=entry.internal_id,
+        )
+        if not self._ids.hasSelectedText():  # a person copies from it
+            self._ids.setText(ids)
+        self._sentence.setText(breakable(where_it_stands(entry, names)))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._tell_times()
+        self._clock.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._clock.stop()
 
     def _fill(self, box: Box, widgets: Sequence[QWidget]) -> None:
         box.clear()

@@ -12,6 +12,8 @@ from databus_gui.theme import Meaning
 from databus_gui.widgets.sign import Sign
 from databus_gui.widgets.words import breakable, local_time
 
+NO_BREAK = "\u00a0"
+
 _KINDS = {
     StepKind.NOTIFICATION: "tell the source system",
     StepKind.PROCESSOR: "process",
@@ -70,7 +72,7 @@ def _about(step: Step, word: str) -> str:
         parts.append(count(step.attempts, "{n} attempt", "{n} attempts"))
     at = step.completed_at or step.error_at
     if at is not None:
-        parts.append(local_time(at))
+        parts.append(local_time(at).replace(" ", NO_BREAK))
     if step.note:
         parts.append(step.note)
     return " · ".join(parts)

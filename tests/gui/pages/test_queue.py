@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -141,6 +142,17 @@ def test_details_tell_each_step_its_error_and_attempts(qtbot: QtBot, page: Queue
     assert "1 attempt" in said
     assert set(buttons(page.details, "Set incomplete")) >= {"first", "second", "erp"}
     assert set(buttons(page.details, "Set complete")) == {"crm"}
+
+
+def test_how_long_ago_it_was_goes_on_while_nothing_changes(qtbot: QtBot, page: QueuePage) -> None:
+    choose(qtbot, page, "2")
+
+    def ages() -> set[str]:
+        return set(re.findall(r"\d+ s ago", "\n".join(texts(page.details))))
+
+    qtbot.waitUntil(lambda: bool(ages()))
+    before = ages()
+    qtbot.waitUntil(lambda: bool(ages()) and not ages() & before, timeout=5000)
 
 
 def test_a_step_is_set_complete_by_a_click(qtbot: QtBot, page: QueuePage) -> None:
