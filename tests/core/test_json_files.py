@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from databus_core.database.json_files.disk_watch import GIB
 
+from databus_core.database._shared.disk_watch import GIB
 from databus_core.errors import DamagedError, DatabaseError, FactoryError, NotFoundError
 from databus_core.model.attachment import Attachment, AttachmentFormat
 from databus_core.model.clock import parse_time

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import signal
 import sqlite3
 import sys
@@ -121,7 +122,9 @@ def test_a_running_dispatcher_is_watched_directed_and_stopped_from_outside(demo:
         assert "databus run" in second.stderr
         assert str(dispatcher.pid) in second.stderr
 
-        (peeked,) = answered(demo, "peek", "demo", ORDERS)
+        seen = databus(demo, "peek", "demo", ORDERS, "--json")
+        assert seen.returncode == 1, "the damaged mail cannot be read"
+        (peeked,) = json.loads(seen.stdout)
         assert (peeked["offered"], peeked["items"]) == (True, [])
         order = next(one for one in answered(demo, "queue", "demo") if (demo / "outbox" / one["internal_id"]).exists())
         assert order["status"] == "complete"

@@ -176,8 +176,6 @@ class ClientTable:
         query = select(trip.client_passenger, *(trip[name] for name in _TRIP)).where(trip.client_id == client_id)
         with self._store.reading() as connection:
             return {
-                name: TripRecord(
-                    name, log_id, time_of(started_at), time_of(finished_at), MESSAGE_TYPES[worst], *numbers
-                )
-                for name, log_id, started_at, finished_at, worst, *numbers in fetched(connection, query)
+                name: TripRecord(name, log_id, time_of(began), time_of(ended), MESSAGE_TYPES[worst], *numbers)
+                for name, log_id, began, ended, worst, *numbers in fetched(connection, query)
             }
