@@ -81,6 +81,13 @@ def packages_qt_lacks(*, screen: bool) -> list[str]:
     return [package for soname, package in needed.items() if not loads(soname)]
 
 
+def packages_servers_lack() -> list[str]:
+    """Debian's packages of the database servers that are not installed here."""
+    postgresql = shutil.which("postgres") or any(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    mariadb = shutil.which("mariadbd") or Path("/usr/sbin/mariadbd").exists()
+    return [name for name, there in (("postgresql", postgresql), ("mariadb-server", mariadb)) if not there]
+
+
 def install_packages(packages: Sequence[str], reason: str) -> None:
     """Install packages of the system where that is allowed, otherwise raise a DevError that says how."""
     apt = shutil.which("apt-get")

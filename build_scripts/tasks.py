@@ -9,11 +9,20 @@ from typing import NoReturn
 
 from build_scripts import freeze
 from build_scripts.environment import ROOT, Environment
-from build_scripts.system import DevError, call, has_screen, install_packages, packages_qt_lacks
+from build_scripts.system import (
+    DevError,
+    call,
+    has_screen,
+    install_packages,
+    packages_qt_lacks,
+    packages_servers_lack,
+)
 
 VENV = Environment(ROOT / ".venv", "gui,dev")
 DEMO = ROOT / "build" / "demo"
 OFFSCREEN = {"QT_QPA_PLATFORM": "offscreen"}
+SERVERS_WANTED = "DATABUS_TEST_SERVERS"
+"""Environment variable that tests/support/servers.py looks at."""
 CHECKS = {
     "ruff check": ["-m", "ruff", "check"],
     "ruff format": ["-m", "ruff", "format", "--check"],
@@ -48,6 +57,9 @@ def parser() -> argparse.ArgumentParser:
 
     task = tasks.add_parser("test", help="run the tests; further arguments go to pytest", allow_abbrev=False)
     task.add_argument("--package", action="store_true", help="test the packaged program, built first where outdated")
+    task.add_argument(
+        "--servers", action="store_true", help="test on PostgreSQL and MariaDB, too, installed first where missing"
+    )
     task.set_defaults(task=test, takes_more=True)
 
     task = tasks.add_parser("check", help="run ruff, pyright and import-linter")
@@ -86,8 +98,20 @@ def test(options: argparse.Namespace, rest: list[str]) -> int:
         if not freeze.is_current():
             package(options, [])
         rest = ["-m", "package", "tests/package", *rest]
+    environment = dict(OFFSCREEN)
+    if options.servers:
+        environment[SERVERS_WANTED] = "1"
+        _prepare_servers()
     os.chdir(ROOT)
-    _become([str(VENV.python), "-m", "pytest", *rest], OFFSCREEN)
+    _become([str(VENV.python), "-m", "pytest", *rest], environment)
+
+
+def _prepare_servers() -> None:
+    if packages := packages_servers_lack():
+        try:
+            install_packages(packages, "database servers for the tests are missing")
+        except DevError as error:
+            print(f"dev.py: {error}\nTheir tests are skipped.", file=sys.stderr)
 
 
 def check(_options: argparse.Namespace, _rest: list[str]) -> int:

@@ -14,11 +14,12 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, exc
+from sqlalchemy import create_engine, exc, text
 from sqlalchemy.pool import NullPool
 
 WANTED = "DATABUS_TEST_SERVERS"
@@ -38,7 +39,7 @@ class Server:
         self._user = user
         self._folder = folder
         self.process = self.start()
-        atexit.register(self._remove)
+        atexit.register(self.remove)
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start it (again), and wait until it answers."""
@@ -61,7 +62,15 @@ class Server:
         self.process.kill()
         self.process.wait()
 
-    def _remove(self) -> None:
+    def cut_connections(self) -> None:
+        """As a firewall does it with those that it finds too old; PostgreSQL only."""
+        engine = create_engine(self.url, poolclass=NullPool)
+        cut = text("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'Databus'")
+        with engine.connect() as connection:
+            connection.execute(cut)
+
+    def remove(self) -> None:
+        """Stop it, and delete what it has."""
         self.process.kill()
         self.process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -70,9 +79,24 @@ class Server:
 @functools.cache
 def server(kind: str) -> Server:
     """The server of that kind, started when it is first asked for. Skips the test where there is none."""
+    _require(kind)
+    return {"postgresql": _postgresql, "mariadb": _mariadb}[kind]()
+
+
+def _require(kind: str) -> None:
     if not os.environ.get(WANTED):
         pytest.skip(f"{kind} runs with `dev.py test --servers`")
-    return {"postgresql": _postgresql, "mariadb": _mariadb}[kind]()
+
+
+@contextmanager
+def private_postgresql() -> Generator[Server]:
+    """A server that a test may kill. Skips the test where there is none."""
+    _require("postgresql")
+    server = _postgresql(durable=True)
+    try:
+        yield server
+    finally:
+        server.remove()
 
 
 def url_of(kind: str) -> str:
@@ -82,16 +106,16 @@ def url_of(kind: str) -> str:
     return server(kind).url
 
 
-def _postgresql() -> Server:
+def _postgresql(*, durable: bool = False) -> Server:
     binaries = _folder_of("initdb", [*Path("/usr/lib/postgresql").glob("*/bin")], "PostgreSQL")
     folder, user, port = _place("postgres"), _user("postgres"), _free_port()
     data = folder / "data"
     _run_as_user(
         user, [binaries / "initdb", "--no-sync", "--auth=trust", "--username=databus", "--locale=C.UTF-8", data]
     )
-    options = {
-        "listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": folder, "fsync": "off",
-        "full_page_writes": "off", "synchronous_commit": "off", "max_connections": 200,
+    careless = {} if durable else {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+    options = careless | {
+        "listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": folder, "max_connections": 200,
     }  # fmt: skip
     settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
     url = f"postgresql+psycopg://databus@127.0.0.1:{port}/postgres"
