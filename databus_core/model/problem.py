@@ -9,6 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+SECRET_KEYS = {"password", "token"}
+"""What is under these keys is shown to nobody."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -45,7 +48,7 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]
         elif detail["type"] == "missing":
             message = "is missing"
         else:
-            message = f"{_shown(detail['input'])} is not allowed: {_sentence(detail)}"
+            message = _refusal(path, detail)
         problems.append(Problem(path, message))
     return _without_repeats(problems)
 
@@ -71,6 +74,14 @@ def _unknown_key(key: str, model: type[BaseModel] | None) -> str:
 def _sentence(detail: Mapping[str, Any]) -> str:
     message = str(detail["msg"]).removeprefix("Value error, ")
     return message[:1].lower() + message[1:]
+
+
+def _refusal(path: tuple[str | int, ...], detail: Mapping[str, Any]) -> str:
+    """What is not allowed and why; of what may hold a secret, only why."""
+    value: object = detail["input"]
+    if isinstance(value, dict) or (path and path[-1] in SECRET_KEYS):
+        return _sentence(detail)
+    return f"{_shown(value)} is not allowed: {_sentence(detail)}"
 
 
 def _shown(value: object) -> str:

@@ -833,10 +833,11 @@ def test_a_running_log_is_listed_and_can_be_read(engine: Engine, database: Datab
     assert row.size > 0
     log.finished_at = minutes(5)
     database.append_log(log, [message(3, type_=MessageType.ERROR)])
+    database.append_log(log, [message(4)])
     database.finish_log(log)
     for _ in range(2):
         row = database.log_rows(LogQuery(client_id=ROOT)).rows[0]
-        assert (row.length, row.worst, row.finished_at) == (3, MessageType.ERROR, minutes(5))
+        assert (row.length, row.worst, row.finished_at) == (4, MessageType.ERROR, minutes(5))
         database = again(engine, database, tmp_path)
     database.close()
 

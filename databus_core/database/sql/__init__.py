@@ -25,6 +25,7 @@ from databus_core.database.sql.log_table import LogTable
 from databus_core.database.sql.queue_table import QueueTable
 from databus_core.database.sql.queue_view import QueueView
 from databus_core.database.sql.schema import bring_up_to_date, require
+from databus_core.database.sql.shrink import give_back
 from databus_core.database.sql.store import Store
 from databus_core.database.sql.tables import Tables
 from databus_core.database.sql.words import in_words
@@ -70,6 +71,7 @@ class Sql(Database):
         self._hold: Hold = FileHold(self._file) if self._file else ServerHold(self._url, self._tables, self._place)
         self._disk = DiskWatch(self._file.parent, context.report) if self._file else None
         self._gate = Gate(self._place)
+        self._engines: Engines | None = None
         self._store: Store | None = None
         self._parts: Parts | None = None
         self._writable = False
@@ -95,7 +97,7 @@ class Sql(Database):
         if self._file is not None:
             make_folder(self._file.parent)
         self._hold.take(holder)
-        engines = Engines.to(self._url)
+        self._engines = engines = Engines.to(self._url)
         writer = Writer(functools.partial(self._connected, engines, holder), self._forget, self._hold.leave)
         self._store = store = Store(self._tables, engines.reader, writer)
         parts = Parts(store, self._place)
@@ -139,6 +141,10 @@ class Sql(Database):
     def holder(self) -> Holder | None:
         with in_words(self._place):
             return self._hold.holder()
+
+    def _shrink(self) -> None:
+        if self._file is not None and self._engines is not None:
+            give_back(self._engines.writer)
 
     def _forget(self) -> None:
         if self._parts is not None:
@@ -247,7 +253,9 @@ class Sql(Database):
 
     def remove(self, client_id: str, internal_ids: Iterable[str]) -> int:
         with self._writing(client_id) as (parts, key):
-            return parts.queue.remove(key, internal_ids)
+            removed = parts.queue.remove(key, internal_ids)
+            self._shrink()
+            return removed
 
     def completed_ids(self, client_id: str, client_passenger: str | None, before: datetime | None) -> list[str]:
         with self._reading(client_id) as (parts, key):
@@ -273,7 +281,9 @@ class Sql(Database):
 
     def remove_logs(self, client_id: str, before: datetime) -> int:
         with self._writing(client_id) as (parts, key):
-            return parts.logs.remove(key, before)
+            removed = parts.logs.remove(key, before)
+            self._shrink()
+            return removed
 
     def record_trip(self, client_id: str, trip: TripRecord) -> None:
         with self._writing(client_id) as (parts, key):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any, Self, cast
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -26,6 +27,21 @@ KINDS = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mariadb": "MariaDB", "
 """The names that people know."""
 
 
+class FromEnvironment(BaseModel):
+    """A secret that is not written down here: the name of the environment variable that has it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    env: str = Field(min_length=1, description="Name of an environment variable.")
+
+    def get_secret_value(self) -> str:
+        """The secret. Raises ValueError when there is no such variable."""
+        try:
+            return os.environ[self.env]
+        except KeyError as error:
+            raise ValueError(f"argument password: the environment has no variable {self.env!r}") from error
+
+
 class SqlArguments(Arguments):
     """Arguments of SQL databases: a file of SQLite, an address, or the parts of the address of an SQL Server."""
 
@@ -39,8 +55,10 @@ class SqlArguments(Arguments):
     server: str = Field(default="", description="Host of an SQL Server, in place of url.")
     database: str = Field(default="", description="Database on that server.")
     username: str = Field(default="", description="User of the server.")
-    password: SecretStr = Field(
-        default=SecretStr(""), description="Password on the server.", json_schema_extra={"format": "password"}
+    password: SecretStr | FromEnvironment = Field(
+        default=SecretStr(""),
+        description='Password on the server, or {"env": "NAME"}: the environment variable that has it.',
+        json_schema_extra={"format": "password"},
     )
     schema_name: str = Field(
         default="",

@@ -59,7 +59,7 @@ class LogTable:
         ]  # fmt: skip
         self._insert_entry.run(connection, lines)
         row.length += len(lines)
-        row.worst = max((line[4] for line in lines), default=row.worst) if lines else row.worst
+        row.worst = max(row.worst, *(line[4] for line in lines), 0)
         row.size += sum(len(line[5]) for line in lines)
         values = {"length": row.length, "worst": row.worst, "size": row.size}
         connection.execute(update(self._log).where(self._log.c.id == row.id), values)

@@ -46,22 +46,34 @@ _MARIADB: dict[str, Any] = {
 }
 
 
+_BY_CODE_POINT = "Latin1_General_100_BIN2"
+"""SQL Server's name for it."""
+
+
 def _name(length: int = LONGEST_NAME) -> TypeEngine[str]:
     """A text that is looked up and sorted by."""
     return (
         Unicode(length)
         .with_variant(Unicode(length, collation="C"), "postgresql")
-        .with_variant(mssql.NVARCHAR(length, collation="Latin1_General_100_BIN2"), "mssql")
+        .with_variant(mssql.NVARCHAR(length, collation=_BY_CODE_POINT), "mssql")
     )
 
 
 def _long() -> TypeEngine[str]:
     """A text of any length; nothing is looked up by it."""
-    return UnicodeText().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
+    return (
+        UnicodeText()
+        .with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
+        .with_variant(mssql.NVARCHAR(collation=_BY_CODE_POINT), "mssql")
+    )
 
 
 def _bytes() -> TypeEngine[bytes]:
-    return LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
+    return LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb").with_variant(mssql.VARBINARY(), "mssql")
+
+
+def _digest() -> TypeEngine[bytes]:
+    return LargeBinary(32).with_variant(mysql.BINARY(32), "mysql", "mariadb").with_variant(mssql.BINARY(32), "mssql")
 
 
 def _whole() -> TypeEngine[int]:
@@ -209,7 +221,7 @@ class Tables:
             "content",
             _key(),
             _required("size", _whole()),
-            Column("hash", LargeBinary(32).with_variant(mysql.BINARY(32), "mysql", "mariadb")),
+            Column("hash", _digest()),
             Column("data", _bytes()),
             _partial("content_hash", hashed, "hash"),
         )

@@ -21,6 +21,10 @@ COMMIT_SECONDS = 0.05
 """A commit takes in what comes meanwhile, up to so many jobs and for so long."""
 
 
+class _Undone(Exception):
+    """The database undid more than it was asked to."""
+
+
 class _Job:
     def __init__(self, work: Callable[[Connection], Any]) -> None:
         self.work = work
@@ -109,34 +113,42 @@ class Writer:
         return more
 
     def _do(self, job: _Job, done: list[tuple[_Job, Any]]) -> None:
-        """One job inside the transaction; only that the connection is lost is everybody's failure."""
+        """One job inside the transaction. Raises only what is everybody's failure: that all of it is undone."""
         connection = self._connected()
+        savepoint = connection.begin_nested()
         try:
-            with connection.begin_nested():
-                result = job.work(connection)
+            result = job.work(connection)
+            savepoint.commit()
         except Exception as error:
             self._forget()
             if _lost(error):
                 raise
             job.outcome.set_exception(error)
+            try:
+                savepoint.rollback()
+            except exc.DBAPIError as gone:
+                raise _Undone from gone  # SQLite does so when the disk is full
         else:
             done.append((job, result))
 
     def _undone(self, jobs: list[_Job], error: BaseException) -> None:
+        """A transaction came to nothing: its jobs are done once more, each alone, where that may help."""
         self._forget()
         waiting = [job for job in jobs if not job.outcome.done()]
-        if not _lost(error):
+        if _lost(error):
+            self._disconnect()
+        elif not isinstance(error, _Undone):
             for job in waiting:
                 job.outcome.set_exception(error)
             return
-        self._disconnect()
         for job in waiting:
             try:
                 with self._connected().begin():
                     result = job.work(self._connected())
             except Exception as again:  # noqa: BLE001 - it is raised where the job came from
                 self._forget()
-                self._disconnect()
+                if _lost(again):
+                    self._disconnect()
                 job.outcome.set_exception(again)
             else:
                 job.outcome.set_result(result)
