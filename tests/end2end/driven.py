@@ -12,11 +12,16 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from databus_core import Attachment, Dispatcher, DispatcherTicket, Passenger, Processor, Puller, Pusher
 
-SOURCE, TARGET, RECORD, DATA = "source", "target", "record.txt", "data"
+if TYPE_CHECKING:
+    from tests.support.engines import Engine
+
+SOURCE, TARGET, RECORD = "source", "target", "record.txt"
 CLIENT, ROUTE, SYSTEM = "demo", "files", "source folder"
 BYTES = bytes(range(256)) * 12
 
@@ -24,8 +29,8 @@ ANSWER_SECONDS = 0.002
 """How long the systems on either side, and the processor, take for one passenger: long enough to be killed in."""
 
 
-def prepare(folder: Path) -> None:
-    """Make the folder ready: a ticket that drives about sixteen times a second."""
+def prepare(folder: Path, engine: Engine) -> None:
+    """Make the folder ready: a ticket that drives about sixteen times a second, on that database engine."""
     for name in (SOURCE, TARGET):
         (folder / name).mkdir()
     route = {
@@ -36,10 +41,12 @@ def prepare(folder: Path) -> None:
         "queue_life_span": 30,
         "sync_frequency": 0.001,
     }
-    client = folder / DATA / "clients" / CLIENT
-    client.mkdir(parents=True)
-    (client / "config.json").write_text(json.dumps({"log_life_span": 1, "passengers": [route], "users": []}))
-    (folder / "ticket.json").write_text(json.dumps({"database_arguments": {"database_dir": DATA}}))
+    with closing(engine.opened(folder)) as database:
+        database.create_client(CLIENT)
+        configuration = {"log_life_span": 1, "passengers": [route], "users": []}
+        database.write_configuration(CLIENT, json.dumps(configuration))
+    ticket = {"database_module": engine.module, "database_arguments": engine.arguments_in(folder)}
+    (folder / "ticket.json").write_text(json.dumps(ticket))
 
 
 def content_of(name: str) -> str:

@@ -76,12 +76,21 @@ def test_opens_its_window_on_the_demo_and_drives_it(tmp_path: Path) -> None:
     succeeds("gui", "--smoke-test", folder=tmp_path)
 
 
-def test_makes_and_drives_the_demo_without_a_window(tmp_path: Path) -> None:
-    succeeds("new", tmp_path / "demo", "--demo", folder=tmp_path)
+@pytest.mark.parametrize("database", [[], ["--database", "sqlite"]], ids=["json", "sqlite"])
+def test_makes_and_drives_the_demo_without_a_window(tmp_path: Path, database: list[str]) -> None:
+    succeeds("new", tmp_path / "demo", "--demo", *database, folder=tmp_path)
     done = databus("run", tmp_path / "demo" / "ticket.json", "--once", folder=tmp_path)
     assert done.returncode in {0, 1}, done.stdout + done.stderr  # 1: the demo may bring a mail that nobody can read
     assert (tmp_path / "demo" / "orders.sqlite").exists()
     assert any((tmp_path / "demo" / "outbox").iterdir())
+
+
+@pytest.mark.parametrize("url", ["postgresql://ali@127.0.0.1:1/orders", "mysql://ali@127.0.0.1:1/orders"])
+def test_holds_what_reaches_database_servers(tmp_path: Path, url: str) -> None:
+    done = databus("new", tmp_path / "demo", "--database", url, folder=tmp_path)
+    assert done.returncode == 2
+    assert "database orders on 127.0.0.1:1" in done.stderr
+    assert "refused" in done.stderr
 
 
 @pytest.mark.parametrize("module", ["sounds.beep", "calendar", "email.beep"])

@@ -35,6 +35,14 @@ def hold(database: Database) -> None:
     time.sleep(600)
 
 
+def hold_or_tell(database: Database) -> None:
+    """Hold the database until killed, or say that somebody else does."""
+    try:
+        hold(database)
+    except DatabaseHeldError:
+        tell("refused")
+
+
 def try_open(database: Database) -> None:
     """Say whether the database could be had."""
     try:
@@ -80,7 +88,8 @@ def main() -> None:
     """Do the task of the command line."""
     task, module, arguments, folder = sys.argv[1:5]
     database = Engine(module, json.loads(arguments)).make(Path(folder))
-    {"hold": hold, "try_open": try_open, "write_log": write_log, "work": work}[task](database)
+    tasks = {each.__name__: each for each in (hold, hold_or_tell, try_open, write_log, work)}
+    tasks[task](database)
 
 
 if __name__ == "__main__":
