@@ -18,6 +18,7 @@ from databus_core.engine.check import problems_with
 from databus_core.engine.control import command
 from databus_core.engine.dispatcher import Dispatcher, ErrorWatch
 from databus_core.engine.factories import Factories
+from databus_core.engine.new_ticket import make_ticket
 from databus_core.engine.peek import peek as peek_sources
 from databus_core.engine.stop_signals import on_stop_signals
 from databus_core.engine.storage import Storage
@@ -168,10 +169,20 @@ def _tell_dispatcher(ticket: DispatcherTicket, verb: str, **arguments: object) -
 def new(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to make, or one without a ticket.")],
     demo: Annotated[bool, typer.Option("--demo", help="With the demo: sample mails, orders and texts.")] = False,
+    database: Annotated[
+        str,
+        typer.Option(
+            help="Where the data shall be: sqlite, or the address of a server, such as "
+            "postgresql://user@host:5432/databus; JSON files in the folder without it."
+        ),
+    ] = "",
 ) -> None:
     """Make a folder with a ticket and what it needs."""
     with errors_in_words():
-        ticket = make_ticket_folder(folder, demo=demo)
+        if database:
+            ticket = make_ticket(folder, demo=demo, database=database, report=terminal.warn)
+        else:
+            ticket = make_ticket_folder(folder, demo=demo)
     say(f"Made {ticket}. Next: databus gui {ticket}")
 
 
