@@ -12,6 +12,7 @@ DatabusError
 ├── AttachmentError        content that cannot be read, unzipped or downloaded
 ├── PluginError             what a plug-in raised, with the cause chained
 ├── PeekNotOffered         a puller that cannot show what waits without taking it
+├── ExportStopped          somebody stopped an export before its end
 └── DispatcherError        a verb that the dispatcher's present state does not allow
 """
 
@@ -95,6 +96,10 @@ class PluginError(DatabusError):
 
 class PeekNotOffered(DatabusError):
     """The puller cannot show what waits in its source system without consuming it."""
+
+
+class ExportStopped(DatabusError):
+    """An export was stopped before its end; what it copied is there, and the next one goes on."""
 
 
 class DispatcherError(DatabusError):
