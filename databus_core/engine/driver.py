@@ -11,6 +11,7 @@ from databus_core.engine.bus import Bus, Tally
 from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.crew import Crew
 from databus_core.engine.queue import Queue, deliverable, mention, processable
+from databus_core.engine.reconcile import reconcile
 from databus_core.errors import AttachmentError, PluginError
 from databus_core.model.clock import now
 from databus_core.model.log import Log
@@ -58,9 +59,18 @@ class Driver:
             entry = self._bus.entry(internal_id)
             if entry is None:
                 return
+            self._follow_configuration(entry)
             if all(step.complete or self._process(entry, step) for step in processable(entry)):
                 for step in deliverable(entry):
                     self._push(entry, step)
+
+    def _follow_configuration(self, entry: QueueEntry) -> None:
+        """A passenger that was seated before the configuration changed has the steps of the present one."""
+        if changes := reconcile(entry, self._route):
+            mention(entry, self._bus.log.id)
+            self._store(entry)
+            for change in changes:
+                self._bus.log.of(__name__).info(f"{entry}: {change}")
 
     def _process(self, entry: QueueEntry, step: Step) -> bool:
         """One processor; answers whether the next one may go on."""
