@@ -22,6 +22,11 @@ class Tally:
     processed: int = 0
     pushed: int = 0
     failed: int = 0
+    """Steps that failed, and sources that could not be read."""
+
+    def __str__(self) -> str:
+        steps = "step" if self.failed == 1 else "steps"
+        return f"{self.seated} seated, {self.processed} processed, {self.pushed} pushed, {self.failed} {steps} failed"
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ from databus_core.engine.storage import Storage
 from databus_core.engine.threads import in_daemon_thread
 from databus_core.engine.timetable import Timetable
 from databus_core.engine.traffic import RunningTrip, Traffic
-from databus_core.engine.trip import conduct
+from databus_core.engine.trip import Trip
 from databus_core.errors import DatabusError, DispatcherError, TicketError
 from databus_core.files import write_durably
 from databus_core.model.client import Client, ClientPassenger
@@ -64,6 +64,8 @@ class Dispatcher:
         """Held while nothing may travel: an export, a change of the ticket."""
         self._opening = asyncio.Lock()
         """Held while a database is being opened: it must not be closed half open."""
+        self._closing = asyncio.Lock()
+        """Held while the database is being closed: of two requests to shut down, one does it."""
 
     # What it is -------------------------------------------------------------------------------------------------
 
@@ -81,6 +83,11 @@ class Dispatcher:
     def running(self) -> list[RunningTrip]:
         """The trips under way."""
         return self._traffic.running
+
+    @property
+    def left(self) -> list[RunningTrip]:
+        """The trips that the last shutting down left."""
+        return self._traffic.left
 
     @property
     def factory(self) -> Factory:
@@ -183,11 +190,12 @@ class Dispatcher:
             async with asyncio.timeout(seconds), self._opening:
                 pass  # a start, or a change of the ticket, is finished first
         await self._traffic.arrivals(seconds)
-        if self._state is DispatcherState.STOPPING:
-            await self._stop()
+        async with self._closing:
+            if self._state is DispatcherState.STOPPING:
+                await self._stop()
 
     async def _stop(self) -> None:
-        self._traffic.end()
+        await self._traffic.end()
         control, storage, pool = self._control, self._storage, self._pool
         self._control = self._storage = self._pool = None
         if control is not None:
@@ -250,12 +258,16 @@ class Dispatcher:
         database, factory = self._opened().database, self.factory
         return await in_daemon_thread(lambda: peek(bus_ticket, database, factory), "databus-peek")
 
-    def _run_trip(self, bus_ticket: BusTicket, log: Log) -> Awaitable[TripRecord]:
-        """The seam: where a trip runs. Nothing below it knows."""
+    async def _run_trip(self, bus_ticket: BusTicket, log: Log) -> TripRecord:
+        """The seam: where a trip runs. Nothing below it knows. Cancelled, it leaves the trip and answers its record."""
         storage, factory, module = self._opened(), self.factory, self._ticket.driver_module
         on_change = functools.partial(self._events.changed, Change.QUEUE, bus_ticket.client_id)
         name = f"trip {bus_ticket.client_id} {bus_ticket.client_passenger.name}"
-        return in_daemon_thread(lambda: conduct(bus_ticket, log, storage, factory, module, on_change), name)
+        trip = Trip(bus_ticket, log, storage, factory, module, on_change)
+        try:
+            return await in_daemon_thread(trip.conduct, name)
+        except asyncio.CancelledError:
+            return await in_daemon_thread(trip.leave, f"{name} is left")
 
     # Doors to the data ------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from databus_core.model.client import ClientPassenger, ModuleReference
-from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step, StepKind
+from databus_core.model.queue_entry import QueueEntry, Step, StepKind
 
 
 def reconcile(entry: QueueEntry, route: ClientPassenger) -> list[str]:
@@ -14,7 +14,7 @@ def reconcile(entry: QueueEntry, route: ClientPassenger) -> list[str]:
     A step is known by its name. What is done stays done, and stands for the new step in its place when its own name
     is gone: nothing may be delivered twice.
     """
-    if entry.status is QueueStatus.COMPLETE:
+    if _all_done(entry):
         return []
     before = [*entry.processors, *entry.pushers]
     modules = {step.name: step.module for step in before}
@@ -24,7 +24,7 @@ def reconcile(entry: QueueEntry, route: ClientPassenger) -> list[str]:
     after = [*entry.processors, *entry.pushers]
     kept = {step.name for step in after}
     gone = [step for step in before if step.name not in kept]
-    if entry.status is QueueStatus.COMPLETE:
+    if _all_done(entry):
         _keep_as_done(entry, gone)
     return [
         *(f"step {step.name} is no longer configured" for step in gone),
@@ -35,6 +35,10 @@ def reconcile(entry: QueueEntry, route: ClientPassenger) -> list[str]:
             if modules.get(step.name, step.module) != step.module
         ),
     ]
+
+
+def _all_done(entry: QueueEntry) -> bool:
+    return all(step.complete for step in entry.steps())
 
 
 def _followed(

@@ -22,6 +22,9 @@ from databus_core.plugins.observer import Change
 LONGEST_SLEEP = 30.0
 """Seconds; the loop's clock stands still while the machine sleeps and does not see that the clock was set."""
 
+LEAVE_SECONDS = 5.0
+"""How long the logs of trips that are left may take to be written: it may be the database that hangs."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunningTrip:
@@ -42,12 +45,15 @@ class Traffic:
         read_client: Callable[[str], Awaitable[None]],
         run_trip: Callable[[BusTicket, Log], Awaitable[TripRecord]],
     ) -> None:
-        """`read_client` brings the roster up to date before a departure; `run_trip` makes one trip somewhere."""
+        """`read_client` brings the roster up to date before a departure; `run_trip` makes one trip somewhere, and
+        when it is cancelled leaves it."""
         self._roster = roster
         self._events = events
         self._read_client = read_client
         self._run_trip = run_trip
         self._running: dict[Route, RunningTrip] = {}
+        self.left: list[RunningTrip] = []
+        """The trips that `end` left."""
         self._trips: set[asyncio.Task[Log]] = set()
         self._wake = asyncio.Event()
         self._driving = False
@@ -62,13 +68,15 @@ class Traffic:
         """Watch the timetable from now on."""
         self._conductor = asyncio.create_task(self._conduct(), name="dispatcher")
 
-    def end(self) -> None:
-        """Watch it no more, and wait for no trip any more; one that still runs goes on in its own thread."""
+    async def end(self) -> None:
+        """Watch it no more, and leave the trips that still run: each goes on in its own thread, its record is made."""
         if self._conductor is not None:
             self._conductor.cancel()
             self._conductor = None
+        self.left = self.running
         for trip in self._trips:
             trip.cancel()
+        await self.arrivals(LEAVE_SECONDS)
 
     def set_driving(self, *, driving: bool) -> None:
         """Whether what is due departs."""

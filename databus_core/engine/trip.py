@@ -67,53 +67,94 @@ class LogWriter:
         self._flushed_at = time.monotonic()
 
 
-def conduct(
-    bus_ticket: BusTicket,
-    log: Log,
-    storage: Storage,
-    factory: Factory,
-    driver_module: str,
-    on_change: Callable[[], None],
-) -> TripRecord:
-    """Run a whole trip in this thread; its log is written whatever happens.
+class Trip:
+    """One trip; it is over when its driver is done, or when it is left."""
 
-    Raises DatabaseError when the log cannot be written.
-    """
-    writer = LogWriter(storage.database)
-    log.sinks = (*log.sinks, writer)
-    own_log = log.of("databus")
-    route = bus_ticket.client_passenger
-    tally = Tally()
-    own_log.info(f"Trip of {route.name} begins")
-    try:
-        queue = storage.queue(bus_ticket.client_id, route.queue)
-        driver = factory.create(Driver, driver_module, bus_ticket, queue, factory, log, on_change)
-        tally = driver.tally
-        driver.drive()
-        storage.clean(bus_ticket.client_id, bus_ticket.client)
-    except DatabusError as error:
-        own_log.error(f"The trip ended early: {error}")
-    except BaseException:  # noqa: BLE001 - one trip must not end the dispatcher
-        own_log.error(f"The trip crashed\n{traceback.format_exc().rstrip()}")
-    own_log.info(
-        f"Trip ends: {tally.seated} seated, {tally.processed} processed, {tally.pushed} pushed, "
-        f"{tally.failed} steps failed"
-    )
-    writer.flush(log)
-    log.finished_at = now()
-    if writer.failure is not None:
-        raise writer.failure
-    storage.database.finish_log(log)
-    record = TripRecord(
-        route.name,
-        log.id,
-        log.started_at,
-        log.finished_at,
-        log.worst,
-        tally.seated,
-        tally.processed,
-        tally.pushed,
-        tally.failed,
-    )
-    storage.database.record_trip(bus_ticket.client_id, record)
-    return record
+    def __init__(
+        self,
+        bus_ticket: BusTicket,
+        log: Log,
+        storage: Storage,
+        factory: Factory,
+        driver_module: str,
+        on_change: Callable[[], None],
+    ) -> None:
+        self._ticket = bus_ticket
+        self._log = log
+        self._own_log = log.of("databus")
+        self._storage = storage
+        self._factory = factory
+        self._driver_module = driver_module
+        self._on_change = on_change
+        self._writer = LogWriter(storage.database)
+        self._tally = Tally()
+        self._ending = threading.Lock()
+        self._record: TripRecord | None = None
+
+    def conduct(self) -> TripRecord:
+        """Run it in this thread, to its end; its log is written whatever happens.
+
+        Raises DatabaseError when the log cannot be written.
+        """
+        client_id, route = self._ticket.client_id, self._ticket.client_passenger
+        self._log.sinks = (*self._log.sinks, self._writer)
+        self._own_log.info(f"Trip of {route.name} begins")
+        error = ""
+        try:
+            queue = self._storage.queue(client_id, route.queue)
+            driver = self._factory.create(
+                Driver, self._driver_module, self._ticket, queue, self._factory, self._log, self._on_change
+            )
+            self._tally = driver.tally
+            driver.drive()
+            self._storage.clean(client_id, self._ticket.client)
+        except DatabusError as raised:
+            error = f"The trip ended early: {raised}"
+        except BaseException:  # noqa: BLE001 - one trip must not end the dispatcher
+            error = f"The trip crashed\n{traceback.format_exc().rstrip()}"
+        return self._end(error)
+
+    def leave(self) -> TripRecord:
+        """End it from another thread, while the one that conducts it hangs; what that one still writes is not kept.
+
+        Raises DatabaseError when the log cannot be written.
+        """
+        seconds = round((now() - self._log.started_at).total_seconds())
+        try:
+            return self._end(
+                f"The trip was left after {seconds} second{'' if seconds == 1 else 's'}; "
+                "what it had not stored is done again on its next trip"
+            )
+        finally:
+            self._log.sinks = ()
+
+    def _end(self, error: str) -> TripRecord:
+        """Write the end of the log, and the record of the trip; who comes second finds them written."""
+        with self._ending:
+            if self._record is None:
+                self._record = self._ended(error)
+            return self._record
+
+    def _ended(self, error: str) -> TripRecord:
+        log, tally = self._log, self._tally
+        if error:
+            self._own_log.error(error)
+        self._own_log.info(f"Trip ends: {tally}")
+        self._writer.flush(log)
+        log.finished_at = now()
+        if self._writer.failure is not None:
+            raise self._writer.failure
+        self._storage.database.finish_log(log)
+        record = TripRecord(
+            self._ticket.client_passenger.name,
+            log.id,
+            log.started_at,
+            log.finished_at,
+            log.worst,
+            tally.seated,
+            tally.processed,
+            tally.pushed,
+            tally.failed,
+        )
+        self._storage.database.record_trip(self._ticket.client_id, record)
+        return record

@@ -23,7 +23,7 @@ from databus_core import (
 from databus_core.database.json_files import JsonFiles
 from databus_core.engine.control import ControlListener, command
 from databus_core.errors import CustomizingError, DatabaseHeldError, DispatcherError, NotFoundError
-from databus_core.model.query import Query
+from databus_core.model.query import LogQuery, Query
 from databus_core.model.ticket import DispatcherTicket, ExternalConfigFile
 from databus_core.plugins.database import DatabaseContext
 from tests.support.stage import Stage, hang_until, ticket_with
@@ -206,10 +206,20 @@ async def test_a_second_request_leaves_what_hangs_and_the_next_start_takes_it_up
     await first
     assert ticket.grace_seconds <= time.monotonic() - begun < ticket.grace_seconds + 3
     assert dispatcher.state is DispatcherState.STOPPED
+    assert [trip.client_passenger.name for trip in dispatcher.left] == ["route0"]
+    assert ear.of("complete")[-1] == "route0"
     go.set()
     stages[0].on_push = lambda *_: None
     again = Dispatcher(ticket)
     await again.start(paused=True)
+    left = next(row.last_trip for row in again.timetable() if row.client_passenger.name == "route0")
+    assert left is not None
+    assert (left.worst, left.seated) == ("error", 1)
+    lines = await again.read(lambda storage: storage.database.log_entries("demo", left.log_id).rows)
+    assert [line.message.partition(" after ")[0] for line in lines if line.type == "error"] == ["The trip was left"]
+    assert lines[-1].message.startswith("Trip ends: 1 seated")
+    rows = await again.read(lambda storage: storage.database.log_rows(LogQuery(client_id="demo")).rows)
+    assert all(row.finished_at for row in rows)
     assert not (await again.drive("demo", "route0")).has_errors
     assert ("crm", "0-1") in stages[0].pushed
     await again.shut_down()
