@@ -11,7 +11,7 @@ from databus_core.engine.crew import Crew
 from databus_core.engine.factories import Factories, option_named
 from databus_core.engine.queue import Queue
 from databus_core.engine.storage import Storage
-from databus_core.errors import DatabusError, FactoryError, PluginError, TicketError
+from databus_core.errors import DatabusError, FactoryError, NotFoundError, PluginError, TicketError
 from databus_core.model.client import PLAIN_PASSENGER, Client, ClientPassenger, ModuleReference
 from databus_core.model.log import Log
 from databus_core.model.passenger import Passenger
@@ -71,10 +71,12 @@ def _observer_problems(ticket: DispatcherTicket, factories: Factories) -> Iterat
 def _database_problems(ticket: DispatcherTicket, factories: Factories, remark: Callable[[str], None]) -> Iterator[str]:
     reported: list[str] = []
     try:
-        database = factories.database(reported.append, remark)
-        database.open(None)
+        database = factories.opened(None, reported.append, remark)
     except TicketError as error:
         yield from error.sentences
+        return
+    except NotFoundError as error:
+        remark(f"{error} It is made when the ticket runs first.")
         return
     except DatabusError as error:
         yield f"Database: {error}"

@@ -376,9 +376,8 @@ class Dispatcher:
 
     def _open_storage(self, ticket: DispatcherTicket, factories: Factories) -> Storage:
         """In a worker thread: a new storage over the ticket's database, held by this process."""
-        database = factories.database(self._events.failed)
-        database.open(Holder(self._program, control=self._control.address if self._control else ""))
-        return Storage(database, ticket, factories)
+        holder = Holder(self._program, control=self._control.address if self._control else "")
+        return Storage(factories.opened(holder, self._events.failed), ticket, factories)
 
     @staticmethod
     def _observer_of(ticket: DispatcherTicket, factory: Factory) -> DispatcherObserver | None:

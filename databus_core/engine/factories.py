@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from databus_core.engine.driver import Driver
 from databus_core.engine.queue import Queue
-from databus_core.errors import FactoryError, TicketError
+from databus_core.errors import DatabaseError, FactoryError, TicketError
+from databus_core.model.holder import Holder
 from databus_core.model.passenger import Passenger
 from databus_core.model.problem import Problem
 from databus_core.model.ticket import DispatcherTicket
@@ -80,14 +81,35 @@ class Factories(Factory):
         context = DatabaseContext(
             folder=ticket.folder, arguments=ticket.database_arguments, report=report, remark=remark
         )
+        with self._arguments_named():
+            try:
+                return self.create(Database, ticket.database_module, context)
+            except FactoryError as error:
+                if isinstance(error.__cause__, ArgumentsError):
+                    raise
+                problem = _unusable(ticket, "database_module", error)
+                raise TicketError(ticket.file or "Ticket", problem) from error
+
+    def opened(
+        self, holder: Holder | None, report: Callable[[str], None], remark: Callable[[str], None] = ignored
+    ) -> Database:
+        """The ticket's database, open; see Database.open. Raises TicketError as `database` does, DatabaseError."""
+        database = self.database(report, remark)
+        with self._arguments_named():
+            database.open(holder)
+        return database
+
+    @contextmanager
+    def _arguments_named(self) -> Generator[None]:
+        """Where arguments of the database are to blame, the error names the ticket's file and each of them."""
         try:
-            return self.create(Database, ticket.database_module, context)
-        except FactoryError as error:
-            problems = [_unusable(ticket, "database_module", error)]
-            if isinstance(error.__cause__, ArgumentsError):
-                wrong = error.__cause__.problems
-                problems = [Problem(("database_arguments", *problem.path), problem.message) for problem in wrong]
-            raise TicketError(ticket.file or "Ticket", *problems) from error
+            yield
+        except (FactoryError, DatabaseError) as error:
+            if not isinstance(error.__cause__, ArgumentsError):
+                raise
+            wrong = error.__cause__.problems
+            problems = [Problem(("database_arguments", *problem.path), problem.message) for problem in wrong]
+            raise TicketError(self._ticket.file or "Ticket", *problems) from error
 
     def load(self, kind: type[T], module: str) -> type[T]:
         factory = self._by_kind.get(kind)

@@ -6,6 +6,7 @@ layout.py says where everything lies, entry_files.py how a passenger is written,
 from __future__ import annotations
 
 import errno
+import tempfile
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -21,11 +22,12 @@ from databus_core.files import make_folder
 from databus_core.model.customizing import CustomizingBackup
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry
+from databus_core.model.problem import Problem
 from databus_core.model.query import LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows
 from databus_core.model.queue_entry import QueueEntry
 from databus_core.model.trip import TripRecord
 from databus_core.plugins.database import Database, DatabaseContext
-from databus_core.plugins.plugin import validated
+from databus_core.plugins.plugin import ArgumentsError, validated
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -54,8 +56,8 @@ class JsonFiles(Database):
         if self._gate.is_open:
             raise DatabaseError(f"The database in {self} is open already.")
         with self._in_words():
+            self._prepare(make=holder is not None)
             if holder is not None:
-                make_folder(self._folder)
                 self._lock.acquire(holder)
             try:
                 self._clients = Clients(self._arguments, self.context, writable=holder is not None)
@@ -66,6 +68,19 @@ class JsonFiles(Database):
                 raise
         self._writable = holder is not None
         self._gate.open()
+
+    def _prepare(self, *, make: bool) -> None:
+        """Make the database's folder, or see whether it is there or could be made."""
+        try:
+            if make:
+                make_folder(self._folder)
+            elif not self._folder.is_dir():
+                above = next(folder for folder in (self._folder, *self._folder.parents) if folder.exists())
+                with tempfile.TemporaryFile(dir=above):
+                    pass
+        except OSError as error:
+            message = f"{str(self._folder)!r} cannot be made: {error.strerror}"
+            raise DatabaseError(f"{message}.") from ArgumentsError([Problem(("database_dir",), message)])
 
     def close(self) -> None:
         self._gate.close()
