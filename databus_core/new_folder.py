@@ -23,5 +23,5 @@ def make_ticket_folder(folder: Path, *, demo: bool) -> Path:
     try:
         shutil.copytree(resource("demo" if demo else "new"), folder, dirs_exist_ok=True)
     except OSError as error:
-        raise TicketError(folder, Problem((), f"cannot be made: {error}")) from error
+        raise TicketError(folder, Problem((), f"cannot be made: {error.strerror or error}")) from error
     return ticket

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -12,7 +14,7 @@ import typer
 
 from databus_core import __version__
 from databus_core.cli import terminal
-from databus_core.cli.terminal import HAD_ERRORS, Progress, errors_in_words, fail, say
+from databus_core.cli.terminal import HAD_ERRORS, Progress, errors_in_words, fail, say, say_left
 from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.check import problems_with
 from databus_core.engine.control import command
@@ -28,6 +30,7 @@ from databus_core.model.query import LogQuery, Query
 from databus_core.model.queue_entry import QueueStatus
 from databus_core.model.ticket import DispatcherTicket
 from databus_core.new_folder import make_ticket_folder
+from databus_core.plugins.database import Database
 
 app = typer.Typer(
     name="databus",
@@ -43,6 +46,9 @@ TicketOption = Annotated[
 TicketArgument = Annotated[
     Path | None, typer.Argument(metavar="TICKET", help="Ticket file; the same as --ticket.", show_default=False)
 ]
+OtherTicketOption = Annotated[
+    Path | None, typer.Option("--ticket", "-t", help="Ticket file.", show_default="ticket.json in the current folder")
+]
 ClientArgument = Annotated[str, typer.Argument(metavar="CLIENT", help="Id of a client.")]
 PassengerArgument = Annotated[
     str,
@@ -55,8 +61,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 def opened(ticket: DispatcherTicket, holder: Holder | None) -> Generator[Storage]:
     """The ticket's storage: for reading beside a running dispatcher, or held for writing."""
     factories = Factories(ticket)
-    database = factories.database(terminal.warn)
-    database.open(holder)
+    database = factories.opened(holder, terminal.warn)
     try:
         yield Storage(database, ticket, factories)
     finally:
@@ -67,6 +72,7 @@ def opened(ticket: DispatcherTicket, holder: Holder | None) -> Generator[Storage
 def databus(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    smoke_test: Annotated[bool, typer.Option("--smoke-test", help="The same as `databus gui --smoke-test`.")] = False,
 ) -> None:
     """Moves passengers (mails, orders, files) between systems.
 
@@ -82,13 +88,13 @@ def databus(
         if desktop is None or desktop.callback is None:
             say(context.get_help())
             raise typer.Exit
-        desktop.callback()
+        desktop.callback(smoke_test=smoke_test)
 
 
 @app.command()
 def run(
     ticket_argument: TicketArgument = None,
-    ticket_file: TicketOption = TICKET,
+    ticket_file: OtherTicketOption = None,
     once: Annotated[bool, typer.Option("--once", help="Drive every client passenger one time, then exit.")] = False,
 ) -> None:
     """Run the dispatcher without a window, until Ctrl-C.
@@ -96,21 +102,33 @@ def run(
     Ctrl-C lets the running trips finish; a second one leaves those that do not end in the ticket's grace time.
     """
     with errors_in_words():
-        run_headless(DispatcherTicket.load(ticket_argument or ticket_file), once=once)
+        run_headless(DispatcherTicket.load(_one_ticket(ticket_argument, ticket_file)), once=once)
+
+
+def _one_ticket(argument: Path | None, option: Path | None) -> Path:
+    """The ticket that is named in one way or the other, or the one of the current folder."""
+    if argument is not None and option is not None:
+        fail(f"Two tickets are named, {argument} and {option}; one is allowed.")
+    return argument or option or TICKET
 
 
 def run_headless(ticket: DispatcherTicket, *, once: bool = False) -> NoReturn:
     """Run a ticket with progress on the terminal, and end the command with the right exit code."""
-    dispatcher = Dispatcher(ticket, Progress(), program="databus run")
+    progress = Progress("" if once else f"{ticket.system_alias} runs. Press Ctrl-C to stop.")
+    dispatcher = Dispatcher(ticket, progress, program="databus run")
     if once:
         watch = ErrorWatch()
         dispatcher.add_observer(watch)
         asyncio.run(_drive(dispatcher))
+        say_left(dispatcher.left)
+        if not dispatcher.timetable():
+            say("Nothing travels: no client has a passenger that can be driven.")
         if dispatcher.configuration_problems:
             fail("Not everything in the configurations could be used.")
         raise typer.Exit(HAD_ERRORS if watch.seen else 0)
-    say(f"{ticket.system_alias} runs. Press Ctrl-C to stop.")
-    raise typer.Exit(dispatcher.run())
+    exit_code = dispatcher.run()
+    say_left(dispatcher.left)
+    raise typer.Exit(exit_code)
 
 
 async def _drive(dispatcher: Dispatcher, *wanted: tuple[str, str]) -> None:
@@ -144,6 +162,7 @@ def drive(client: ClientArgument, passenger: PassengerArgument, ticket_file: Tic
             asyncio.run(_drive(dispatcher, (client, passenger)))
         except DatabaseHeldError as error:
             fail(f"{error} There, `databus expedite` does the same.")
+        say_left(dispatcher.left)
         raise typer.Exit(HAD_ERRORS if watch.seen else 0)
 
 
@@ -187,14 +206,14 @@ def new(
 
 
 @app.command()
-def check(ticket_argument: TicketArgument = None, ticket_file: TicketOption = TICKET) -> None:
+def check(ticket_argument: TicketArgument = None, ticket_file: OtherTicketOption = None) -> None:
     """List every problem of ticket, configurations and plug-ins.
 
     Changes nothing, and may be used beside a running dispatcher.
     """
     count = 0
     with errors_in_words():
-        for problem in problems_with(ticket_argument or ticket_file, lambda remark: say(f"· {remark}")):
+        for problem in problems_with(_one_ticket(ticket_argument, ticket_file), lambda remark: say(f"· {remark}")):
             terminal.warn(f"✗ {problem}")
             count += 1
     if count:
@@ -202,11 +221,20 @@ def check(ticket_argument: TicketArgument = None, ticket_file: TicketOption = TI
     say("✓ Everything is in order.")
 
 
+class Standing(StrEnum):
+    """Which passengers `databus queue` lists."""
+
+    INCOMPLETE = "incomplete"
+    COMPLETE = "complete"
+    FAILING = "failing"
+
+
 @app.command()
 def queue(
     client: ClientArgument,
     status: Annotated[
-        QueueStatus | None, typer.Option(help="Only passengers of which every step is complete, or some are not.")
+        Standing | None,
+        typer.Option(help="Only passengers of which every step is complete, or some are not, or some have failed."),
     ] = None,
     as_json: JsonOption = False,
     ticket_file: TicketOption = TICKET,
@@ -214,8 +242,13 @@ def queue(
     """List a client's passengers, newest first."""
     with errors_in_words(), opened(DispatcherTicket.load(ticket_file), None) as storage:
         database = storage.database
-        total = database.queue_rows(Query(client_id=client, status=status, limit=1)).total
-        page = database.queue_rows(Query(client_id=client, status=status, limit=max(1, total)))
+        query = Query(client_id=client, limit=1)
+        if status is Standing.FAILING:
+            query = replace(query, has_error=True)
+        elif status is not None:
+            query = replace(query, status=QueueStatus(status))
+        total = database.queue_rows(query).total
+        page = database.queue_rows(replace(query, limit=max(1, total)))
         if as_json:
             entries = [database.entry(client, row.internal_id) for row in page.rows]
             terminal.print_json([terminal.entry_document(entry) for entry in entries])
@@ -229,7 +262,10 @@ def queue_set(
     internal_id: Annotated[
         str, typer.Argument(metavar="INTERNAL_ID", help="Internal id of a passenger, as `databus queue` shows it.")
     ],
-    step: Annotated[str, typer.Argument(metavar="STEP", help="Name of a step, as `databus queue --json` shows it.")],
+    step: Annotated[
+        str,
+        typer.Argument(metavar="STEP", help="Name of a step, as `databus queue --json` shows it, or its last part."),
+    ],
     status: Annotated[QueueStatus, typer.Argument(metavar="STATUS", help="What the step is set to.")],
     ticket_file: TicketOption = TICKET,
 ) -> None:
@@ -260,15 +296,25 @@ def logs(
     """List a client's logs, newest first, or show one."""
     with errors_in_words(), opened(DispatcherTicket.load(ticket_file), None) as storage:
         if log_id:
-            entries = storage.database.log_entries(client, log_id).rows
-            (terminal.print_json if as_json else terminal.print_log)(entries)
+            _show_log(storage.database, client, log_id, as_json=as_json)
             return
         total = storage.database.log_rows(LogQuery(client_id=client, limit=1)).total
         page = storage.database.log_rows(LogQuery(client_id=client, limit=max(1, total)))
         if as_json:
             terminal.print_json(page.rows)
         else:
-            terminal.print_logs(page.rows, page.total)
+            terminal.print_logs(page.rows, page.total, storage.database.holder())
+
+
+def _show_log(database: Database, client_id: str, log_id: str, *, as_json: bool) -> None:
+    entries = database.log_entries(client_id, log_id).rows
+    if as_json:
+        terminal.print_json(entries)
+        return
+    terminal.print_log(entries)
+    row = next(row for row in database.log_rows(LogQuery(client_id=client_id, text=log_id)).rows if row.id == log_id)
+    if terminal.ending(row, database.holder()) == terminal.BROKEN_OFF:
+        say("The trip was broken off: its process ended before it.")
 
 
 @app.command()

@@ -12,20 +12,26 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
+from rich.text import Text
 
 from databus_core.engine.peek import PeekedPassenger, PullerPeek
+from databus_core.engine.traffic import RunningTrip
 from databus_core.errors import DatabusError
 from databus_core.model.client import Client, ClientPassenger
 from databus_core.model.clock import format_local
+from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry, MessageType
 from databus_core.model.query import LogRow, QueueRow
-from databus_core.model.queue_entry import QueueEntry, Step
-from databus_core.plugins.observer import DispatcherObserver
+from databus_core.model.queue_entry import QueueEntry, Step, short_name
+from databus_core.plugins.observer import DispatcherObserver, DispatcherState
 
 HAD_ERRORS = 1
 COULD_NOT_RUN = 2
 
 LENGTH_OF_ID = 36
+
+WIDTH_OF_QUEUE = 150
+"""Columns that all of a queue needs to be readable."""
 
 WIDTH_OF_PIPE = 250
 """Columns of a table that goes to a file or another program."""
@@ -64,10 +70,31 @@ def errors_in_words() -> Generator[None]:
 class Progress(DispatcherObserver):
     """Tells what happens on trips: one line at the end of each, and at once what is not well."""
 
+    def __init__(self, greeting: str = "") -> None:
+        """`greeting` is said when the dispatcher begins to drive by itself."""
+        self._greeting = greeting
+        self._running: list[Log] = []
+
+    def state_changed(self, state: DispatcherState) -> None:
+        """That it runs, and later what its end waits for."""
+        if state is DispatcherState.RUNNING:
+            say(self._greeting)
+        if state is DispatcherState.STOPPING and self._running:
+            count = len(self._running)
+            what = "1 trip ({}) is being finished; Ctrl-C again leaves it."
+            if count > 1:
+                what = f"{count} trips ({{}}) are being finished; Ctrl-C again leaves them."
+            say(f"Stopping: {what.format(', '.join(map(_route, self._running)))}")
+
+    def trip_started(self, client: Client, client_passenger: ClientPassenger, log: Log) -> None:
+        """From now on it is waited for."""
+        self._running.append(log)
+
     def trip_complete(self, client: Client, client_passenger: ClientPassenger, log: Log) -> None:
         """One line a trip."""
+        self._running.remove(log)
         summary = log.last.message if log.last else "nothing was logged"
-        line = escape(f"{log.client_id} / {log.client_passenger}: {summary}")
+        line = escape(f"{_route(log)}: {summary}")
         out.print(f"{_clock(log)} [{_COLOURS[log.worst]}]{log.worst.value:7}[/] {line}")
 
     def log_appended(self, log: Log, entries: Sequence[LogEntry]) -> None:
@@ -75,12 +102,22 @@ class Progress(DispatcherObserver):
         for entry in entries:
             if entry.type is not MessageType.INFO:
                 first_line = entry.message.partition("\n")[0]
-                line = escape(f"{log.client_id} / {log.client_passenger}: {first_line}")
+                line = escape(f"{_route(log)}: {first_line}")
                 err.print(f"{_clock(log)} [{_COLOURS[entry.type]}]{entry.type.value:7}[/] {line}")
 
     def failed(self, message: str) -> None:
         """What belongs to no trip."""
         warn(message)
+
+
+def say_left(trips: Sequence[RunningTrip]) -> None:
+    """Which trips did not end in the time that they had."""
+    if trips:
+        warn(f"Left: {', '.join(_route(trip.log) for trip in trips)}.")
+
+
+def _route(log: Log) -> str:
+    return f"{log.client_id} / {log.client_passenger}"
 
 
 def _clock(log: Log) -> str:
@@ -120,20 +157,45 @@ def _step_document(step: Step) -> dict[str, Any]:
 
 
 def print_queue(rows: Sequence[QueueRow], total: int) -> None:
-    """A table of passengers."""
+    """A table of passengers; where there is no room for all of it, a line for each with what matters most."""
+    table = _narrow_queue(rows) if _console().width < WIDTH_OF_QUEUE else _queue(rows)
+    _print_table(table, f"{total} passenger{'' if total == 1 else 's'}")
+
+
+def _queue(rows: Sequence[QueueRow]) -> Table:
     table = Table("Pulled", "Passenger", "Source", "External id", "Status", "Error", _whole("Internal id"))
     for row in rows:
         error = f"{row.failing_step}: {row.error}" if row.error else ""
         cells = (row.client_passenger, row.source_system, row.external_id, row.status, error, row.internal_id)
         table.add_row(format_local(row.pulled_at)[:19], *map(escape, cells))
-    _print_table(table, f"{total} passenger{'' if total == 1 else 's'}")
+    return table
 
 
-def print_logs(rows: Sequence[LogRow], total: int) -> None:
-    """A table of logs."""
-    table = Table("Started", "Passenger", "Worst", "Lines", _whole("Log id"))
+def _narrow_queue(rows: Sequence[QueueRow]) -> Table:
+    table = Table(Column("Pulled", no_wrap=True), "External id", "Status or error", _whole("Internal id"), box=None)
     for row in rows:
-        cells = (row.client_passenger, row.worst, str(row.length), row.id)
+        state = f"{short_name(row.failing_step)}: {row.error}" if row.error else row.status
+        cut = [Text(cell, no_wrap=True, overflow="ellipsis") for cell in (row.external_id, state)]
+        table.add_row(format_local(row.pulled_at)[5:16], *cut, row.internal_id)
+    return table
+
+
+BROKEN_OFF = "broken off"
+"""A trip whose process died."""
+
+
+def ending(row: LogRow, holder: Holder | None) -> str:
+    """When the trip ended, or why it has not; `holder` works on the database now."""
+    if row.finished_at is not None:
+        return format_local(row.finished_at)[:19]
+    return "running" if holder is not None and holder.since <= row.started_at else BROKEN_OFF
+
+
+def print_logs(rows: Sequence[LogRow], total: int, holder: Holder | None) -> None:
+    """A table of logs."""
+    table = Table("Started", "Ended", "Passenger", "Worst", "Lines", _whole("Log id"))
+    for row in rows:
+        cells = (ending(row, holder), row.client_passenger, row.worst, str(row.length), row.id)
         table.add_row(format_local(row.started_at)[:19], *map(escape, cells))
     _print_table(table, f"{total} log{'' if total == 1 else 's'}")
 
@@ -187,8 +249,11 @@ def _whole(header: str) -> Column:
     return Column(header, no_wrap=True, min_width=LENGTH_OF_ID)
 
 
-def _print_table(table: Table, summary: str) -> None:
+def _console() -> Console:
     # `out.print(width=...)` would never be wider than the 80 columns that rich takes a pipe for.
-    console = out if out.is_terminal else Console(width=WIDTH_OF_PIPE, soft_wrap=True, highlight=False)
-    console.print(table)
+    return out if out.is_terminal else Console(width=WIDTH_OF_PIPE, soft_wrap=True, highlight=False)
+
+
+def _print_table(table: Table, summary: str) -> None:
+    _console().print(table, soft_wrap=False)
     say(summary)

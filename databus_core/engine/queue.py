@@ -9,7 +9,7 @@ from datetime import datetime
 
 from databus_core.errors import DatabaseError, NotFoundError
 from databus_core.model.passenger import fingerprint_in
-from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step
+from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step, short_name
 from databus_core.plugins.database import Database
 
 HOLD_SECONDS = 5.0
@@ -86,15 +86,12 @@ class Queue:
     def set_step(self, internal_id: str, step_name: str, status: QueueStatus, who: str = "") -> QueueEntry:
         """A person sets one step of one passenger by hand; answers the entry as it is now.
 
-        `step_name` is a Step's name. Raises NotFoundError for an unknown entry or step, DatabaseError while a trip
-        handles the passenger.
+        `step_name` is a Step's name, or the last part of it where that is one step's only. Raises NotFoundError for an
+        unknown entry or step, DatabaseError while a trip handles the passenger.
         """
         with self._seats.hold([internal_id], HOLD_SECONDS):
             entry = self.entry(internal_id)
-            step = next((step for step in entry.steps() if step.name == step_name), None)
-            if step is None:
-                names = ", ".join(step.name for step in entry.steps())
-                raise NotFoundError(f"Passenger {entry} has no step {step_name!r}; it has {names}.")
+            step = _step_meant(entry, step_name)
             note = f"set by {who or 'hand'}"
             if status is QueueStatus.COMPLETE:
                 step.finish(note)
@@ -107,6 +104,18 @@ class Queue:
         """Remove completed passengers, all or those completed before a time; answers how many."""
         ids = self._database.completed_ids(self._client_id, client_passenger, before)
         return self._database.remove(self._client_id, ids) if ids else 0
+
+
+def _step_meant(entry: QueueEntry, step_name: str) -> Step:
+    """The step that a person names. Raises NotFoundError."""
+    steps = list(entry.steps())
+    meant = [step for step in steps if step.name == step_name]
+    meant = meant or [step for step in steps if short_name(step.name) == step_name]
+    if len(meant) == 1:
+        return meant[0]
+    names = ", ".join(step.name for step in meant or steps)
+    several = "several steps" if meant else "no step"
+    raise NotFoundError(f"Passenger {entry} has {several} {step_name!r}; it has {names}.")
 
 
 def mention(entry: QueueEntry, log_id: str) -> None:

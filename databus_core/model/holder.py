@@ -7,7 +7,7 @@ import socket
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from databus_core.model.clock import format_time, now
+from databus_core.model.clock import format_local, now
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,4 +22,4 @@ class Holder:
     """Where the process takes commands of the same user: the address of a control socket, or empty."""
 
     def __str__(self) -> str:
-        return f"{self.program} (process {self.pid} on {self.host}, since {format_time(self.since)})"
+        return f"{self.program} (process {self.pid} on {self.host}, since {format_local(self.since)[:19]})"

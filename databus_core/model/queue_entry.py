@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,6 +27,11 @@ class StepKind(StrEnum):
     NOTIFICATION = "notification"
     PROCESSOR = "processor"
     PUSHER = "pusher"
+
+
+def short_name(step_name: str) -> str:
+    """The last part of a step's name, as a person says it."""
+    return re.split("[.:]", step_name)[-1]
 
 
 @dataclass(slots=True)

@@ -231,7 +231,9 @@ def _read(file: Path) -> tuple[dict[str, Any], list[Problem]]:
         text = file.read_text("utf-8-sig")
     except FileNotFoundError as error:
         raise TicketError(file, Problem((), "there is no such ticket. `databus new FOLDER` makes one.")) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise TicketError(file, Problem((), f"cannot be read: {error.strerror}")) from error
+    except UnicodeDecodeError as error:
         raise TicketError(file, Problem((), f"cannot be read: {error}")) from error
     document = read_json(text)
     if isinstance(document, Problem):

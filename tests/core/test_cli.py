@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from typer.testing import Result
 
-from databus_core import __version__
+from databus_core import Log, LogEntry, __version__
+from databus_core.model.clock import now
+from databus_core.model.holder import Holder
+from databus_core.model.log import MessageType
+from tests.support.engines import JSON_FILES
 from tests.support.plug_ins import tree
-from tests.support.program import answered, in_process, invoke
+from tests.support.program import answered, databus, in_process, invoke
 from tests.support.stage import Stage, ticket_with
 
 ASKED = """
@@ -59,6 +65,16 @@ def told(checked: Result, *beginnings: str) -> None:
     assert count == f"{len(problems)} problem{'s' if len(problems) > 1 else ''}."
 
 
+@contextmanager
+def held(folder: Path) -> Generator[Holder]:
+    """The ticket's database, while this process works on it."""
+    database = JSON_FILES.make(folder, database_dir=str(folder / "data"))
+    holder = Holder("tests")
+    database.open(holder)
+    yield holder
+    database.close()
+
+
 def test_version() -> None:
     assert invoke("--version").stdout == f"databus {__version__}\n"
 
@@ -79,8 +95,11 @@ def test_a_new_folder_has_a_ticket_that_is_in_order(tmp_path: Path, demo: bool) 
     assert made.exit_code == 0
     assert str(tmp_path / "mine" / "ticket.json") in made.stdout
     assert (tmp_path / "mine" / "inbox").exists() == demo
+    before = tree(tmp_path / "mine")
     checked = in_process(tmp_path / "mine", "check")
-    assert (checked.exit_code, checked.stdout) == (0, "✓ Everything is in order.\n")
+    assert checked.exit_code == 0
+    assert checked.stdout.endswith("✓ Everything is in order.\n")
+    assert tree(tmp_path / "mine") == before
 
 
 def test_new_leaves_a_folder_alone_that_has_a_ticket(folder: Path) -> None:
@@ -99,8 +118,8 @@ def test_check_lists_every_problem_of_a_ticket(folder: Path) -> None:
         checked,
         f"{folder / 'ticket.json'}: drivers_at_once: 0 is not allowed",
         f"{folder / 'ticket.json'}: colour: is not known",
-        "Database: There is no database in",
     )
+    assert "There is no database in" in checked.stdout
 
 
 def test_check_lists_every_module_that_a_ticket_cannot_use_and_goes_on_to_the_clients(tmp_path: Path) -> None:
@@ -129,6 +148,52 @@ def test_check_lists_every_wrong_argument_of_the_database(tmp_path: Path) -> Non
         f"{file}: database_arguments.log_extension: '?' is not allowed",
         f"{file}: database_arguments.dir: is not known",
     )
+
+
+@pytest.mark.parametrize("words", [("run",), ("run", "--once"), ("check",), ("queue", "demo")], ids=" ".join)
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"databse_dir": "x"}, "database_arguments.databse_dir: is not known; did you mean 'database_dir'?"),
+        ({"database_dir": "ticket.json"}, "database_arguments.database_dir: '{}/ticket.json' cannot be made: "),
+    ],
+    ids=["unknown", "unmakeable"],
+)
+def test_a_wrong_argument_of_the_database_is_named_with_its_ticket(
+    tmp_path: Path, words: tuple[str, ...], arguments: dict[str, str], told: str
+) -> None:
+    (tmp_path / "ticket.json").write_text(json.dumps({"database_arguments": arguments}))
+    refused = in_process(tmp_path, *words)
+    assert refused.exit_code == 2
+    assert f"{tmp_path / 'ticket.json'}: {told.format(tmp_path)}" in refused.stderr
+    assert refused.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_two_tickets_are_one_too_many(folder: Path, command: str) -> None:
+    refused = in_process(folder, command, "other.json")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "Two tickets are named, other.json and " in refused.stderr
+
+
+def test_once_says_that_nothing_travels(tmp_path: Path) -> None:
+    ticket_with(tmp_path, root=[])
+    driven = in_process(tmp_path, "run", "--once")
+    assert (driven.exit_code, driven.stdout) == (0, "Nothing travels: no client has a passenger that can be driven.\n")
+
+
+def test_a_refusal_says_since_when_and_does_not_say_that_it_runs(folder: Path) -> None:
+    with held(folder) as holder:
+        refused = in_process(folder, "run")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert f"since {holder.since.astimezone():%Y-%m-%dT%H:%M:%S}). Only one" in refused.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refused = invoke("new", str(tmp_path / "file" / "folder"))
+    assert refused.exit_code == 2
+    assert refused.stderr.endswith("folder: cannot be made: Not a directory\n")
 
 
 def test_check_does_not_look_for_clients_where_the_ticket_does_not_say_where_they_are(tmp_path: Path) -> None:
@@ -239,10 +304,40 @@ def test_the_queue_is_listed_and_filtered(folder: Path, stage: Stage) -> None:
     assert [step["status"] for step in failed["steps"]] == ["complete"] * 3 + ["incomplete"] * 2
     assert failed["steps"][3]["error"] == "ZeroDivisionError: division by zero"
     assert failed["attachments"][0]["name"] == "order.txt"
+    assert answered(folder, "queue", "demo", "--status", "failing") == [failed]
+    assert answered(folder, "queue", "demo", "--status", "complete")[0]["external_id"] == "1"
     listed = in_process(folder, "queue", "demo").stdout
     assert listed.endswith("2 passengers\n")
     assert failed["internal_id"] in listed, "it is needed whole for other commands"
     assert "erp: ZeroDivisionError" in listed or "crm: ZeroDivisionError" in listed
+
+
+def test_the_queue_can_be_read_on_a_terminal(folder: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.on_push = lambda *_: 1 / 0
+    in_process(folder, "drive", "demo", "orders")
+    ids = [entry["internal_id"] for entry in answered(folder, "queue", "demo")]
+    for name, value in {"COLUMNS": "100", "FORCE_COLOR": "1", "NO_COLOR": "1", "TERM": "xterm"}.items():
+        monkeypatch.setenv(name, value)
+    listed = databus(folder, "queue", "demo").stdout.splitlines()
+    assert len(listed) == 4, "a line for each, beside the header and the number"
+    for line, internal_id in zip(listed[1:3], ids, strict=True):
+        assert internal_id in line
+        assert line.startswith(f" {now().astimezone():%m-%d}")
+        assert "ZeroDivisionError" in line
+        assert len(line) <= 100
+
+
+def test_a_step_is_set_by_the_last_part_of_its_name(tmp_path: Path, stage: Stage) -> None:
+    names = ["shop.erp", "shop.crm", "office.crm"]
+    ticket_with(tmp_path, root=[], demo=[stage.client_passenger(pushers=names)])
+    in_process(tmp_path, "drive", "demo", "orders")
+    internal_id = answered(tmp_path, "queue", "demo")[0]["internal_id"]
+    assert in_process(tmp_path, "queue-set", "demo", internal_id, "erp", "incomplete").exit_code == 0
+    (waiting,) = answered(tmp_path, "queue", "demo", "--status", "incomplete")
+    assert [step["name"] for step in waiting["steps"] if step["status"] == "incomplete"] == ["shop.erp"]
+    refused = in_process(tmp_path, "queue-set", "demo", internal_id, "crm", "incomplete")
+    assert refused.exit_code == 2
+    assert "several steps 'crm'; it has shop.crm, office.crm." in refused.stderr
 
 
 def test_a_step_is_set_by_hand(folder: Path, stage: Stage) -> None:
@@ -268,6 +363,21 @@ def test_logs_are_listed_and_read(folder: Path) -> None:
     read = in_process(folder, "logs", "demo", log["id"]).stdout.splitlines()
     assert len(read) == log["length"]
     assert "Trip of orders begins" in read[0]
+
+
+def test_a_trip_whose_process_died_is_broken_off(folder: Path) -> None:
+    database = JSON_FILES.make(folder, database_dir=str(folder / "data"))
+    database.open(Holder("tests"))
+    log = Log("demo", "orders")
+    database.append_log(log, [LogEntry(log.started_at, "shop", MessageType.INFO, "Got 3 mails")])
+    assert "running" in in_process(folder, "logs", "demo").stdout
+    database.close()
+    with held(folder):
+        assert "broken off" in in_process(folder, "logs", "demo").stdout, "it is no trip of the present holder"
+    assert "broken off" in in_process(folder, "logs", "demo").stdout
+    assert in_process(folder, "logs", "demo", log.id).stdout.endswith(
+        "Got 3 mails\nThe trip was broken off: its process ended before it.\n"
+    )
 
 
 @pytest.mark.parametrize("on_disk", ["Müller GmbH", "Mu\u0308ller GmbH"])
