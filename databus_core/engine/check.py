@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +14,7 @@ from databus_core.engine.queue import Queue
 from databus_core.engine.storage import Storage
 from databus_core.errors import DatabusError, FactoryError, NotFoundError, PluginError, TicketError
 from databus_core.model.client import PLAIN_PASSENGER, Client, ClientPassenger, ModuleReference
+from databus_core.model.customizing import DATABUS_NODE, located, problems_in
 from databus_core.model.log import Log
 from databus_core.model.passenger import Passenger
 from databus_core.model.problem import Problem
@@ -86,7 +88,7 @@ def _database_problems(ticket: DispatcherTicket, factories: Factories, remark: C
         yield from (f"Database: {message}" for message in reported)
         yield from _external_file_problems(ticket, database)
         for client_id in database.client_ids():
-            yield from _client_problems(client_id, storage, factories, ticket)
+            yield from _client_problems(client_id, storage)
 
 
 def _external_file_problems(ticket: DispatcherTicket, database: Database) -> Iterator[str]:
@@ -97,7 +99,7 @@ def _external_file_problems(ticket: DispatcherTicket, database: Database) -> Ite
             yield f"{ticket.file}: {what} is not allowed: it is no client; there are: {', '.join(known)}"
 
 
-def _client_problems(client_id: str, storage: Storage, factories: Factories, ticket: DispatcherTicket) -> Iterator[str]:
+def _client_problems(client_id: str, storage: Storage) -> Iterator[str]:
     for node in storage.customizing.nodes(client_id):
         try:
             text = storage.customizing.text(client_id, node.name)
@@ -111,33 +113,58 @@ def _client_problems(client_id: str, storage: Storage, factories: Factories, tic
     except DatabusError:
         return  # said above
     for passenger in client.passengers:
-        for problem in _passenger_problems(client_id, client, passenger, factories, ticket.folder):
-            yield f"Client {client_id}, {passenger.name}: {problem}"
+        for problem in _passenger_problems(client_id, client, passenger, storage):
+            yield f"Client {client_id}, {passenger.name}: {problem.message}"
+
+
+def plugin_problems(storage: Storage, client_id: str, text: str) -> list[Problem]:
+    """What speaks against the passengers of a `__databus__` text that may be saved, each problem with its line.
+
+    Modules that are not there, arguments that are wrong, and what the plug-ins themselves say; it takes as long as they
+    take. Empty for a text that is wrong in itself: `Customizing.problems` tells of that.
+    """
+    if problems_in(DATABUS_NODE, text):
+        return []
+    client = Client.model_validate_json(text.removeprefix("\ufeff"))
+    problems = [
+        dataclasses.replace(problem, path=("passengers", number, *problem.path))
+        for number, passenger in enumerate(client.passengers)
+        for problem in _passenger_problems(client_id, client, passenger, storage)
+    ]
+    return located(problems, text)
 
 
 def _passenger_problems(
-    client_id: str, client: Client, passenger: ClientPassenger, factories: Factories, folder: Path
-) -> Iterator[str]:
+    client_id: str, client: Client, passenger: ClientPassenger, storage: Storage
+) -> Iterator[Problem]:
+    """Their paths start at the passenger."""
+    factory = storage.factory
     try:
-        factories.load(Passenger, passenger.passenger_module)
+        factory.load(Passenger, passenger.passenger_module)
     except FactoryError as error:
-        yield str(error)
+        yield Problem(("module" if passenger.module else "name",), str(error))
         passenger = passenger.model_copy(update={"module": PLAIN_PASSENGER})
     try:
-        factories.load(Queue, passenger.queue)
+        factory.load(Queue, passenger.queue)
     except FactoryError as error:
-        yield str(error)
+        yield Problem(("queue",), str(error))
     if not passenger.pullers:
-        yield "it has no puller, so nothing ever comes"
-    trip = BusTicket(client_id=client_id, client=client, client_passenger=passenger, folder=folder)
-    listed = ((Puller, passenger.pullers), (Processor, passenger.processors), (Pusher, passenger.pushers))
-    with Crew(trip, factories, Log(client_id, passenger.name)) as crew:
-        for kind, references in listed:
-            for reference in references:
-                yield from _plugin_problems(crew, kind, reference)
+        yield Problem(("pullers",), "it has no puller, so nothing ever comes")
+    trip = BusTicket(client_id=client_id, client=client, client_passenger=passenger, folder=storage.folder)
+    listed: tuple[tuple[type[Plugin], str, list[ModuleReference]], ...] = (
+        (Puller, "pullers", passenger.pullers),
+        (Processor, "processors", passenger.processors),
+        (Pusher, "pushers", passenger.pushers),
+    )
+    with Crew(trip, factory, Log(client_id, passenger.name)) as crew:
+        for kind, key, references in listed:
+            for number, reference in enumerate(references):
+                for problem in _problems_of_plugin(crew, kind, reference):
+                    yield dataclasses.replace(problem, path=(key, number, *problem.path))
 
 
-def _plugin_problems(crew: Crew, kind: type[Plugin], reference: ModuleReference) -> Iterator[str]:
+def _problems_of_plugin(crew: Crew, kind: type[Plugin], reference: ModuleReference) -> Iterator[Problem]:
+    """Their paths start at the reference."""
     name = reference.step_name
     plugin = crew.member(kind, name)
     if plugin is None:
@@ -145,13 +172,14 @@ def _plugin_problems(crew: Crew, kind: type[Plugin], reference: ModuleReference)
         return
     try:
         for problem in crew.iterate(plugin.problems):
-            yield f"{kind.__name__} {name!r}: {problem}"
+            yield Problem((), f"{kind.__name__} {name!r}: {problem}")
     except PluginError as error:
-        yield f"{kind.__name__} {name!r} cannot say what problems it has: {error}"
+        yield Problem((), f"{kind.__name__} {name!r} cannot say what problems it has: {error}")
 
 
-def _why_missing(kind: type[Plugin], name: str, error: FactoryError) -> Iterator[str]:
+def _why_missing(kind: type[Plugin], name: str, error: FactoryError) -> Iterator[Problem]:
     if isinstance(error.__cause__, ArgumentsError):
-        yield from (f"{kind.__name__} {name!r}: argument {problem}" for problem in error.__cause__.problems)
+        for problem in error.__cause__.problems:
+            yield Problem(("arguments", *problem.path), f"{kind.__name__} {name!r}: argument {problem}")
     else:
-        yield str(error)
+        yield Problem(("module",), str(error))

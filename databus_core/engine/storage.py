@@ -22,13 +22,15 @@ class Storage:
     def __init__(self, database: Database, ticket: DispatcherTicket, factory: Factory) -> None:
         self.database = database
         self.customizing = Customizing(database, ticket)
-        self._factory = factory
+        self.factory = factory
+        self.folder = ticket.folder
+        """The ticket's folder."""
         self._seats = Seats()
         self._cleaned_at: dict[str, datetime] = {}
 
     def queue(self, client_id: str, module: str = QUEUE_MODULE) -> Queue:
         """A client's queue, made by the queue module that a client passenger names. Raises FactoryError."""
-        return self._factory.create(Queue, module, self.database, client_id, self._seats)
+        return self.factory.create(Queue, module, self.database, client_id, self._seats)
 
     def clean(self, client_id: str, client: Client) -> None:
         """Remove logs and backups that have outlived the client's log life span, once in a while."""

@@ -47,8 +47,13 @@ def _problems_as(model: type[BaseModel], document: object, text: str) -> list[Pr
         problems = problems_of(error, model)
     else:
         return []
+    return located(problems, text)
+
+
+def located(problems: list[Problem], text: str) -> list[Problem]:
+    """The problems of a JSON text with the line of each."""
     try:
-        places = cast("dict[str, _Entry]", calculate(text))
+        places = cast("dict[str, _Entry]", calculate(text.removeprefix("\ufeff")))
     except RecursionError:
         return problems
     return [_with_line(problem, places) for problem in problems]

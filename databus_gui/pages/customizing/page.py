@@ -19,21 +19,27 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from databus_core.engine.check import plugin_problems
 from databus_core.engine.customizing import Node
 from databus_core.errors import CustomizingError
-from databus_core.model.customizing import CLIENTS_NODE
+from databus_core.model.customizing import CLIENTS_NODE, DATABUS_NODE
 from databus_core.model.problem import Problem
 from databus_core.plugins.observer import Change
 from databus_gui.forms.json_editor import JsonEditor
-from databus_gui.i18n import tr
+from databus_gui.i18n import count, tr
 from databus_gui.pages.customizing.backups import BackupList
 from databus_gui.pages.page import Page
 from databus_gui.slots import async_slot, start
 from databus_gui.theme import Meaning, icon
+from databus_gui.widgets.long_text import clipped
 from databus_gui.widgets.words import size as in_words
 
 LARGEST = 2 * 1024 * 1024
 """Characters of a document; a larger one would hold up the window."""
+ASKED_ABOUT = 5
+"""Problems that the question before saving tells; the list below the editor has all of them."""
+DOUBT_SHOWN = 240
+"""Letters of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,8 @@ class CustomizingPage(Page):
         self._node: Node | None = None
         self._based_on: str | None = None
         self._drafts: dict[tuple[str, str], Draft] = {}
+        self._doubts: tuple[str, list[Problem]] = ("", [])
+        """What plug-ins said against this text when it was about to be saved."""
         self.nodes = QListWidget()
         self.nodes.setAccessibleName(tr("Documents"))
         self.nodes.currentItemChanged.connect(self._on_node_chosen)
@@ -224,16 +232,66 @@ class CustomizingPage(Page):
         problems = await self.session.read(lambda storage: storage.customizing.problems(client_id, name, text))
         shown = self._chosen_node()
         if shown is not None and (name, text) == (shown.name, self.editor.text()):
-            self.editor.set_problems(problems)
+            doubted, doubts = self._doubts
+            self.editor.set_problems(problems or (doubts if text == doubted else []))
 
     @async_slot
     async def save(self) -> None:
-        """Check, back up and save the document that is shown."""
-        if self._node is not None and self.save_button.isEnabled():
-            await self._save(self._node, self._based_on)
-
-    async def _save(self, node: Node, based_on: str | None) -> None:
+        """Check, back up and save the document that is shown; ask first where its plug-ins could not work."""
+        node = self._node
+        if node is None or not self.save_button.isEnabled():
+            return
         client_id, text = self._client_id, self.editor.text()
+        doubts = await self._ask_plugins(client_id, text) if node.name == DATABUS_NODE else []
+        if (node, client_id) != (self._node, self._client_id):
+            return  # the person looks at another document by now; this one is a draft
+        if doubts:
+            self._doubts = (text, doubts)
+            if text == self.editor.text():
+                self.editor.set_problems(doubts)
+            self._ask_whether(node, text, doubts)
+        else:
+            await self._save(node, self._based_on, text)
+
+    async def _ask_plugins(self, client_id: str, text: str) -> list[Problem]:
+        self.save_button.setEnabled(False)
+        self.session.say(tr("The configuration is being checked …"))
+        try:
+            return await self.session.read(lambda storage: plugin_problems(storage, client_id, text))
+        finally:
+            self._mark()
+
+    def _ask_whether(self, node: Node, text: str, doubts: list[Problem]) -> None:
+        """Save all the same? Who is in the middle of it, or has the plug-in still to come, may want that."""
+        box = QMessageBox(QMessageBox.Icon.Warning, tr("Save the configuration?"), "", parent=self)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setText(
+            count(
+                len(doubts),
+                "With this configuration trips would fail: there is a problem.",
+                "With this configuration trips would fail: there are {n} problems.",
+            )
+        )
+        told = [f"• {clipped(str(problem), DOUBT_SHOWN)}" for problem in doubts[:ASKED_ABOUT]]
+        more = len(doubts) - ASKED_ABOUT
+        told += [count(more, "and one more", "and {n} more")] if more > 0 else []
+        box.setInformativeText("\n".join(told))
+        anyway = box.addButton(tr("Save anyway"), QMessageBox.ButtonRole.DestructiveRole)
+        back = box.addButton(tr("Go on editing"), QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(back)
+        box.setEscapeButton(back)
+        based_on = self._based_on
+        anyway.clicked.connect(lambda: start(self, self._save(node, based_on, text)))
+        back.clicked.connect(lambda: self._go_to(doubts[0]))
+        box.open()
+
+    def _go_to(self, problem: Problem) -> None:
+        self.editor.editor.go_to(problem.line or 1, problem.column or 1)
+        self.editor.setFocus()
+
+    async def _save(self, node: Node, based_on: str | None, text: str) -> None:
+        client_id = self._client_id
         what = Change.CLIENTS if node.name == CLIENTS_NODE else Change.CUSTOMIZING
         self.save_button.setEnabled(False)
         try:
@@ -274,5 +332,5 @@ class CustomizingPage(Page):
         overwrite = box.addButton(tr("Save mine over theirs"), QMessageBox.ButtonRole.AcceptRole)
         box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
         reload.clicked.connect(self.revert)
-        overwrite.clicked.connect(lambda: start(self, self._save(node, stored)))
+        overwrite.clicked.connect(lambda: start(self, self._save(node, stored, self.editor.text())))
         box.open()

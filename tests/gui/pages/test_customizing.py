@@ -220,3 +220,52 @@ def test_clients_are_added_by_root(desk: Desk, page: CustomizingPage) -> None:
     write(desk, page, json.dumps(document))
     save(desk, page)
     desk.until(lambda: "fresh" in desk.dispatcher.clients)
+
+
+def question(desk: Desk, page: CustomizingPage) -> QMessageBox:
+    desk.until(lambda: page.findChild(QMessageBox))
+    box = page.findChild(QMessageBox)
+    assert box is not None
+    return box
+
+
+def test_a_module_that_is_not_there_is_told_with_its_line_before_it_is_saved(desk: Desk, page: CustomizingPage) -> None:
+    kept = stored(desk)
+    lines = kept.replace('"tests.support.stage:StagePusher"', '"tests.support.stage:StagePushr"', 1)
+    wrong = 1 + next(number for number, line in enumerate(lines.split("\n")) if "StagePushr" in line)
+    write(desk, page, lines)
+    save(desk, page)
+    box = question(desk, page)
+    assert f"line {wrong}, passengers[0].pushers[0].module: " in box.informativeText()
+    assert "StagePushr" in box.informativeText()
+    assert box.defaultButton() is button_of(box, "Go on editing")
+    desk.qtbot.keyClick(box.defaultButton(), Qt.Key.Key_Enter)
+    desk.until(lambda: not page.findChildren(QMessageBox))
+    assert stored(desk) == kept
+    assert page.unsaved
+    desk.qtbot.wait(400)  # the editor's own check, which comes later, leaves them in sight
+    assert page.editor.editor.marked_lines == [wrong]
+
+
+def test_wrong_arguments_are_saved_when_the_person_says_so(desk: Desk, page: CustomizingPage) -> None:
+    document = json.loads(page.editor.text())
+    document["passengers"][0]["pullers"][0]["arguments"]["stag"] = "x"
+    write(desk, page, json.dumps(document, indent=2))
+    save(desk, page)
+    box = question(desk, page)
+    assert "argument stag: is not known" in box.informativeText()
+    desk.qtbot.mouseClick(button_of(box, "Save anyway"), Qt.MouseButton.LeftButton)
+    desk.until(lambda: '"stag"' in stored(desk) and not page.unsaved)
+
+
+def test_what_a_plug_in_itself_says_is_asked_about(desk: Desk, page: CustomizingPage) -> None:
+    document = json.loads(page.editor.text())
+    folder = {"module": "databus_core.connectors.folder.puller", "arguments": {"folder": "not_there"}}
+    document["passengers"][0]["pullers"] = [folder]
+    write(desk, page, json.dumps(document, indent=2))
+    save(desk, page)
+    box = question(desk, page)
+    assert "not_there" in box.informativeText()
+    desk.qtbot.keyClick(box, Qt.Key.Key_Escape)
+    desk.until(lambda: not page.findChildren(QMessageBox))
+    assert "not_there" not in stored(desk)
