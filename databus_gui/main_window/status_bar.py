@@ -11,12 +11,12 @@ from databus_core.model.log import Log
 from databus_core.plugins.observer import DispatcherState
 from databus_gui.i18n import count, tr
 from databus_gui.main_window.last_error import Failure, LastError
+from databus_gui.main_window.said import Said
+from databus_gui.main_window.telling import Telling
 from databus_gui.session import Session
 from databus_gui.theme import Meaning
 from databus_gui.widgets.sign import Sign
 from databus_gui.widgets.words import local_time_with_zone
-
-SAID_MS = 6000
 
 _STATES = {
     DispatcherState.STOPPED: ("Stopped", "mdi6.stop-circle-outline", Meaning.WAITING),
@@ -42,16 +42,17 @@ class StatusBar(QStatusBar):
         self._error.dismissed.connect(self._on_dismissed)
         self._failures: dict[tuple[str, str], Failure] = {}
         """The last failure of each client passenger that has not travelled well since, the newest one at the end."""
-        self.addWidget(self._sign)
-        self.addWidget(self._state)
-        self.addWidget(self._trips)
+        self._telling = Telling()
+        self._said = Said()
+        for widget in (self._sign, self._state, self._trips, self._said):
+            self.addWidget(widget)
         self.addPermanentWidget(self._error, 1)
         signals = session.signals
         signals.state_changed.connect(self._on_state_changed)
         signals.trip_started.connect(self._show_trips)
         signals.trip_complete.connect(self._on_trip_complete)
         signals.failed.connect(self._on_failed)
-        session.said.connect(self._on_said)
+        session.said.connect(self._said.say)
         self._on_state_changed(session.dispatcher.state)
 
     def _on_state_changed(self, state: DispatcherState) -> None:
@@ -70,9 +71,8 @@ class StatusBar(QStatusBar):
     def _on_trip_complete(self, _client: Client, client_passenger: ClientPassenger, log: Log) -> None:
         self._show_trips()
         client_id, name = log.client_id, client_passenger.name
-        failure = None
-        if log.errors:
-            error = log.errors[0]
+        failure, error = None, self._telling.of(log)
+        if error is not None:
             short = f"{client_id} / {self._session.names.short(name)}: {error.message}"
             failure = Failure(error.at, short, f"{client_id} / {name}: {error.message}", log)
         self._take((client_id, name), failure)
@@ -107,6 +107,3 @@ class StatusBar(QStatusBar):
         box.setTextFormat(Qt.TextFormat.PlainText)
         box.setInformativeText(local_time_with_zone(failure.at))
         box.open()
-
-    def _on_said(self, sentence: str) -> None:
-        self.showMessage(sentence, SAID_MS)

@@ -6,13 +6,17 @@ from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMessageBox, QPushButton, QToolButton
+from PySide6.QtWidgets import QLabel, QMessageBox, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
+from databus_core import Passenger
+from databus_core.model.log import Log
 from databus_core.model.ticket import DispatcherTicket
 from databus_gui.main_window import MainWindow
+from databus_gui.main_window.said import Said
 from databus_gui.widgets.words import clock_time, local_time_with_zone
 from tests.support.stage import Stage, ticket_with
+from tests.support.window import click, said
 
 
 @pytest.fixture
@@ -43,6 +47,11 @@ def link(window: MainWindow) -> QPushButton:
 def cross(window: MainWindow) -> QToolButton:
     buttons = window.statusBar().findChildren(QToolButton)
     return next(each for each in buttons if each.accessibleName() == "Dismiss the last error")
+
+
+def state(window: MainWindow) -> QLabel:
+    labels = window.statusBar().findChildren(QLabel)
+    return next(each for each in labels if each.accessibleName() == "State of the dispatcher")
 
 
 def says(qtbot: QtBot, window: MainWindow, words: str) -> None:
@@ -105,3 +114,52 @@ def test_one_that_belongs_to_no_trip_is_shown_in_a_box(qtbot: QtBot, window: Mai
     assert box.text() == "The disk is nearly full."
     assert box.informativeText() in link(window).toolTip()
     qtbot.keyClick(box, Qt.Key.Key_Escape)
+
+
+def test_what_was_done_is_told_beside_the_state_and_the_error(
+    qtbot: QtBot, window: MainWindow, gate: list[str], drive: Callable
+) -> None:
+    gate[:] = ["the gate is shut " * 20]
+    at = drive().errors[0].at
+    says(qtbot, window, "acme / orders: ")
+    click(qtbot, window, "resume")
+    qtbot.waitUntil(lambda: state(window).text() == "Running")
+    window.session.say("3 client passengers depart, said at some length")
+    qtbot.waitUntil(lambda: said(window) != "")
+    sentence = window.findChild(Said)
+    assert sentence is not None
+    assert sentence.text() == "· 3 client passengers depart, said at some length"  # nothing of it is cut off
+    assert state(window).isVisible()
+    assert link(window).isVisible()
+    assert link(window).text().startswith(clock_time(at)[:5])  # there is room for the time at least
+    window.session.say("x" * 500)
+    qtbot.waitUntil(lambda: sentence.text().endswith("…"))
+    assert sentence.width() <= window.statusBar().width() // 2
+    assert window.width() == 1240
+
+
+def test_a_known_error_does_not_hide_a_new_one(
+    qtbot: QtBot, window: MainWindow, stage: Stage, drive: Callable[..., Log]
+) -> None:
+    refused = ["1"]
+
+    def refuse(step: str, passenger: Passenger) -> None:
+        if passenger.external_id in refused:
+            raise RuntimeError(f"nobody wants number {passenger.external_id}")
+
+    stage.on_push = refuse
+    stage.waiting = ["1"]
+    drive()
+    says(qtbot, window, "number 1")
+    stage.waiting = ["2"]
+    refused.append("2")
+    assert "number 1" in drive().errors[0].message
+    says(qtbot, window, "number 2")
+    complete: list[str] = []
+    window.session.signals.trip_complete.connect(lambda _client, passenger, _log: complete.append(passenger.name))
+    drive()  # nothing new: what is told stays what it was
+    qtbot.waitUntil(lambda: len(complete) == 1)
+    assert "number 2" in link(window).text()
+    refused.remove("2")
+    drive()
+    says(qtbot, window, "number 1")

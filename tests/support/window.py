@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication, QToolBar
+from PySide6.QtWidgets import QApplication, QToolBar, QWidget
 from pytestqt.qtbot import QtBot
 
 from databus_core.engine.dispatcher import Dispatcher
@@ -34,6 +34,7 @@ from databus_core.model.ticket import DispatcherTicket
 from databus_core.plugins.observer import DispatcherState
 from databus_gui.loop import FairLoop
 from databus_gui.main_window import MainWindow
+from databus_gui.main_window.said import Said
 from databus_gui.pages import Page
 from databus_gui.session import Session
 from databus_gui.settings import Settings, ThemeChoice
@@ -120,6 +121,13 @@ def action(window: MainWindow, name: str) -> QAction:
     found = window.findChild(QAction, name)
     assert found is not None
     return found
+
+
+def said(window: QWidget) -> str:
+    """What the status bar tells that was done; empty when it tells nothing, or none of it is in sight."""
+    found = window.findChild(Said)
+    assert found is not None
+    return found.toolTip() if found.text() else ""
 
 
 def click(qtbot: QtBot, window: MainWindow, name: str) -> None:

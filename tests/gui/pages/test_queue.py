@@ -28,6 +28,7 @@ from databus_gui.pages.queue import QueuePage
 from databus_gui.widgets.attachments import TEXT_SHOWN, AttachmentRow, TextView
 from databus_gui.widgets.long_text import LINE_SHOWN
 from tests.support.stage import Stage, hang_until
+from tests.support.window import said
 
 
 @pytest.fixture
@@ -233,7 +234,7 @@ def test_attachment_is_saved_to_the_chosen_file(qtbot: QtBot, page: QueuePage, t
     dialog.reject()
     qtbot.waitUntil(file.exists)
     assert file.read_text() == "content of 1+first+second"
-    qtbot.waitUntil(lambda: "Saved" in page.window().statusBar().currentMessage())
+    qtbot.waitUntil(lambda: "Saved" in said(page.window()))
     assert not list(tmp_path.glob("*.part"))
 
 
@@ -284,7 +285,7 @@ def test_purge_of_nothing_says_so(qtbot: QtBot, window: MainWindow) -> None:
     page = window.show_page("queue")
     qtbot.waitUntil(lambda: page.model.total == 0)
     page.purge()
-    qtbot.waitUntil(lambda: "no completed passengers" in window.statusBar().currentMessage())
+    qtbot.waitUntil(lambda: "no completed passengers" in said(window))
 
 
 def test_a_passenger_can_be_opened_by_its_id(qtbot: QtBot, page: QueuePage, window: MainWindow, run: Callable) -> None:
