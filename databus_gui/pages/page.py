@@ -17,7 +17,8 @@ when a change it refreshes on is heard, on F5, and when it comes back to sight a
 collected (REFRESH_MS) and never overlap. A DatabusError it raises appears in the error bar until a refresh succeeds.
 
 While the dispatcher is stopped its database is closed: a page then keeps showing what it has, unless it says
-`needs_database = False`, and refreshes when the dispatcher has started.
+`needs_database = False`, and refreshes when the dispatcher has started. What it could not do meanwhile it says in the
+error bar until then.
 
 Start other coroutines by `@async_slot` methods or `slots.start(self, ...)`: their DatabusErrors appear there too, until
 the person closes the bar.
@@ -31,7 +32,7 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from databus_core.errors import DatabusError
+from databus_core.errors import DatabusError, DispatcherError
 from databus_core.plugins.observer import Change, DispatcherState
 from databus_gui.i18n import tr
 from databus_gui.session import Session
@@ -63,6 +64,8 @@ class Page(QWidget):
         self._dirty = True
         self._refreshing = False
         self._refresh_failed = False
+        self._missed = ""
+        """What the error bar says of a dispatcher that was not there for something."""
         self._timer = QTimer(self, singleShot=True, interval=REFRESH_MS)
         self._timer.timeout.connect(self._refresh_now)
         self._lay_out()
@@ -123,6 +126,7 @@ class Page(QWidget):
     def show_error(self, error: DatabusError) -> None:
         """Say in the error bar what went wrong."""
         self.error_bar.show_text(str(error))
+        self._missed = str(error) if isinstance(error, DispatcherError) else ""
 
     # ------------------------------------------------------------------------------------------------------------
 
@@ -140,10 +144,15 @@ class Page(QWidget):
             self.request_refresh()
 
     def _on_state_changed(self, _state: DispatcherState) -> None:
+        if self._missed and self.session.ready:
+            if self.error_bar.text == self._missed:
+                self.error_bar.clear()
+            self._missed = ""
         if self._dirty:
             self.request_refresh()
 
     def _on_client_changed(self, _client_id: str) -> None:
+        self.error_bar.clear()
         self.request_refresh()
 
     def _refresh_now(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QAction, QHideEvent, QShowEvent
@@ -79,7 +80,7 @@ class PassengersPage(Page):
         signals = self.session.signals
         signals.trip_started.connect(self.request_refresh)
         signals.trip_complete.connect(self.request_refresh)
-        signals.state_changed.connect(self.request_refresh)
+        signals.state_changed.connect(self._on_state)
 
     def _columns(self) -> list[Column[PassengerRow]]:
         return [
@@ -90,8 +91,8 @@ class PassengersPage(Page):
                 copied=lambda row: row.route[1],
             ),
             Column(
-                key="state", title=tr("State"), text=lambda row: _state(row)[0], width=112,
-                mark=lambda row: _state(row)[1],
+                key="state", title=tr("State"), text=lambda row: self._state(row)[0], width=112,
+                mark=lambda row: self._state(row)[1],
             ),
             Column(
                 key="result", title=tr("Last result"), text=_result, width=95, mark=_result_mark, tooltip=_result_tip,
@@ -109,7 +110,7 @@ class PassengersPage(Page):
                 key="complete", title=tr("Complete"), text=lambda row: f"{row.counts.complete:,}", width=85, right=True,
                 link=lambda row: row.counts.complete > 0, sort_key="complete",
             ),
-            Column(key="next", title=tr("Next trip"), text=_next, width=80, tooltip=_next_tip),
+            Column(key="next", title=tr("Next trip"), text=self._next, width=80, tooltip=self._next_tip),
             Column(key="last", title=tr("Last trip"), text=_last, width=95, tooltip=_last_tip, sort_key="last"),
             Column(key="schedule", title=tr("Schedule"), text=_schedule, width=115, sort_key="schedule"),
         ]  # fmt: skip
@@ -154,6 +155,29 @@ class PassengersPage(Page):
 
     def _on_second(self) -> None:
         self.model.repaint("next", "last", "state")
+
+    def _on_state(self) -> None:
+        self.model.repaint("next", "state")  # also when it is stopped, and nothing can be read again
+        self.request_refresh()
+
+    def _state(self, row: PassengerRow) -> tuple[str, Mark]:
+        if row.timetable.running and self.session.dispatcher.state is not DispatcherState.STOPPED:
+            return tr("travelling"), Mark("mdi6.bus-side", Meaning.GOOD)
+        if self._due_at(row) is None:
+            return tr("at rest"), Mark("mdi6.pause-circle-outline", Meaning.WAITING)
+        return tr("scheduled"), Mark("mdi6.clock-outline", Meaning.WAITING)
+
+    def _next(self, row: PassengerRow) -> str:
+        due_at = self._due_at(row)
+        return "–" if row.timetable.running or due_at is None else countdown(due_at)
+
+    def _next_tip(self, row: PassengerRow) -> str:
+        due_at = self._due_at(row)
+        return tr("Nothing departs while the dispatcher rests.") if due_at is None else local_time_with_zone(due_at)
+
+    def _due_at(self, row: PassengerRow) -> datetime | None:
+        """When it departs by itself. The row may be older than the dispatcher's state."""
+        return row.timetable.next_due_at if self.session.dispatcher.state is DispatcherState.RUNNING else None
 
     # Acting -----------------------------------------------------------------------------------------------------
 
@@ -208,26 +232,6 @@ class PassengersPage(Page):
 
 def _schedule(row: PassengerRow) -> str:
     return every(row.timetable.client_passenger.interval)
-
-
-def _state(row: PassengerRow) -> tuple[str, Mark]:
-    if row.timetable.running:
-        return tr("travelling"), Mark("mdi6.bus-side", Meaning.GOOD)
-    if row.timetable.next_due_at is None:
-        return tr("at rest"), Mark("mdi6.pause-circle-outline", Meaning.WAITING)
-    return tr("scheduled"), Mark("mdi6.clock-outline", Meaning.WAITING)
-
-
-def _next(row: PassengerRow) -> str:
-    due_at = row.timetable.next_due_at
-    if row.timetable.running or due_at is None:
-        return "–"
-    return countdown(due_at)
-
-
-def _next_tip(row: PassengerRow) -> str:
-    due_at = row.timetable.next_due_at
-    return tr("Nothing departs while the dispatcher rests.") if due_at is None else local_time_with_zone(due_at)
 
 
 def _last(row: PassengerRow) -> str:

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from databus_core.engine.peek import PEEK_LIMIT, PeekedPassenger, PullerPeek
-from databus_core.errors import AttachmentError
+from databus_core.errors import AttachmentError, DatabusError
 from databus_core.model.attachment import Attachment
 from databus_core.model.client import Client
 from databus_core.plugins.observer import Change
@@ -52,7 +52,8 @@ class PeekPage(Page):
         self.passenger.currentIndexChanged.connect(self._on_other)
         self.button = QPushButton(icon("mdi6.eye-outline"), tr("Peek"))
         self.button.clicked.connect(self.peek)
-        self.said = QLabel(tr("See what waits in the source systems; nothing is consumed."), wordWrap=True)
+        self._invitation = tr("See what waits in the source systems; nothing is consumed.")
+        self.said = QLabel(self._invitation, wordWrap=True)
         self.said.setProperty("meaning", Meaning.MUTED.value)
         self.busy = QProgressBar(textVisible=False, maximum=0)
         self.busy.setFixedHeight(4)
@@ -130,10 +131,14 @@ class PeekPage(Page):
         self._asked += 1
         self.passenger.setToolTip(self._name)
         self._set_busy(busy=False)
-        self.tree.clear()
-        self._below.hide()
-        self.said.setText(tr("See what waits in the source systems; nothing is consumed."))
+        self._show_nothing(self._invitation)
         self.chosen.emit()
+
+    def _show_nothing(self, sentence: str) -> None:
+        self.tree.clear()
+        self.attachments.clear()
+        self._below.hide()
+        self.said.setText(sentence)
 
     # Peeking ----------------------------------------------------------------------------------------------------
 
@@ -141,13 +146,18 @@ class PeekPage(Page):
         """Ask the pullers; the page may be left meanwhile."""
         self._asked += 1
         self.error_bar.clear()
-        self.tree.clear()
+        self._show_nothing(tr("Asking the source systems …"))
         self._set_busy(busy=True)
         start(self, self._peek(self.session.client_id, self._name, self._asked))
 
     async def _peek(self, client_id: str, name: str, question: int) -> None:
         try:
             pullers = await self.session.dispatcher.peek(client_id, name)
+        except DatabusError:
+            if question == self._asked:
+                self._show_nothing(self._invitation)
+                raise
+            return  # nobody waits for it any more
         finally:
             if question == self._asked:
                 self._set_busy(busy=False)
@@ -157,8 +167,6 @@ class PeekPage(Page):
     def _set_busy(self, *, busy: bool) -> None:
         self.busy.setVisible(busy)
         self.button.setEnabled(not busy and self.passenger.count() > 0)
-        if busy:
-            self.said.setText(tr("Asking the source systems …"))
 
     def _show(self, pullers: list[PullerPeek]) -> None:
         for puller in pullers:

@@ -15,7 +15,7 @@ from databus_gui.main_window import MainWindow
 from databus_gui.pages.page import REFRESH_MS
 from databus_gui.pages.passengers import PassengersPage
 from tests.support.stage import Stage, hang_until, ticket_with
-from tests.support.window import LONG_MS, at_rest
+from tests.support.window import LONG_MS, action, at_rest, click
 
 
 @pytest.fixture
@@ -168,3 +168,16 @@ def test_a_hidden_page_reads_nothing_and_is_up_to_date_when_shown(
     assert fetched == []
     window.show_page("passengers")
     qtbot.waitUntil(lambda: cells(page, "orders")["complete"] == "1")
+
+
+def test_nothing_is_scheduled_once_the_dispatcher_is_shut_down(
+    qtbot: QtBot, page: PassengersPage, window: MainWindow
+) -> None:
+    click(qtbot, window, "resume")
+    qtbot.waitUntil(lambda: cells(page, "orders")["state"] == "scheduled", timeout=LONG_MS)
+    painted: list[object] = []
+    click(qtbot, window, "shut_down")
+    qtbot.waitUntil(action(window, "start").isEnabled, timeout=LONG_MS)
+    page.model.dataChanged.connect(lambda *_: painted.append(1))
+    assert (cells(page, "orders")["state"], cells(page, "orders")["next"]) == ("at rest", "–")
+    qtbot.waitUntil(lambda: bool(painted))

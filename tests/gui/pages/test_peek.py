@@ -141,3 +141,26 @@ def test_a_client_without_passengers_has_nothing_to_peek_at(desk: Desk, page: Pe
     desk.session.choose_client("root")
     desk.until(lambda: page.said.text() == "This client has no passengers yet.")
     assert not page.button.isEnabled()
+
+
+def test_asking_in_vain_leaves_nothing_of_the_question_behind(desk: Desk, stage: Stage, page: PeekPage) -> None:
+    desk.drive()
+    stage.waiting += ["2"]
+    click_peek(desk, page)
+    desk.until(lambda: page.tree.topLevelItemCount())
+    desk.run(desk.dispatcher.shut_down())
+    click_peek(desk, page)
+    desk.until(lambda: "is stopped" in page.error_bar.text)
+    assert "Asking" not in page.said.text()
+    assert not page.tree.topLevelItemCount()
+    assert not page.attachments.isVisible()
+    desk.run(desk.dispatcher.start(paused=True))
+    desk.until(lambda: not page.error_bar.text)
+
+
+def test_an_error_about_one_client_is_not_shown_for_another(desk: Desk, page: PeekPage) -> None:
+    desk.run(desk.dispatcher.shut_down())
+    click_peek(desk, page)
+    desk.until(lambda: page.error_bar.text)
+    desk.session.choose_client("root")
+    assert not page.error_bar.text
