@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
+    QApplication,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -61,6 +62,9 @@ class Details(QScrollArea):
         self._client_id = ""
         self._internal_id = ""
         self._shown: _Found | None = None
+        self._step_rows: list[StepRow] = []
+        self._in_hand: str | None = None
+        """The step that a person is setting."""
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setMinimumWidth(330)
@@ -71,8 +75,8 @@ class Details(QScrollArea):
         self.clear()
 
     def _lay_out(self) -> None:
-        content = QWidget()
-        column = QVBoxLayout(content)
+        self._content = QWidget()
+        column = QVBoxLayout(self._content)
         column.setContentsMargins(4, 0, 4, 0)
         selectable = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         self._head = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
@@ -104,13 +108,18 @@ class Details(QScrollArea):
         for widget in (self._sentence, self._error, self._ids, *self._boxes):
             column.addWidget(widget)
         column.addStretch(1)
-        self.setWidget(content)
+        self.setWidget(self._content)
 
     # What the page uses -----------------------------------------------------------------------------------------
 
+    @property
+    def internal_id(self) -> str:
+        """The passenger that is shown; empty for none."""
+        return self._internal_id
+
     def clear(self) -> None:
         """Show no passenger."""
-        self._internal_id, self._shown = "", None
+        self._internal_id, self._shown, self._in_hand, self._step_rows = "", None, None, []
         self._head.clear()
         self._copy.hide()
         self._error.hide()
@@ -123,7 +132,8 @@ class Details(QScrollArea):
     async def show_entry(self, internal_id: str) -> None:
         """Show that passenger of the looked-at client. Raises DatabusError."""
         if (internal_id, self._session.client_id) != (self._internal_id, self._client_id):
-            self._internal_id, self._client_id, self._shown = internal_id, self._session.client_id, None
+            self._internal_id, self._client_id = internal_id, self._session.client_id
+            self._shown = self._in_hand = None
             self.verticalScrollBar().setValue(0)
         await self.refresh()
 
@@ -141,7 +151,23 @@ class Details(QScrollArea):
             return
         if internal_id == self._internal_id and found != self._shown:
             self._shown = found
-            self._show(found)
+            self._show_in_place(found)
+
+    def _show_in_place(self, found: _Found) -> None:
+        """Of the same passenger, what is in sight stays in sight, and the keyboard where it was."""
+        bar, content, place = self.verticalScrollBar(), self._content, self.verticalScrollBar().value()
+        step = next((row.step.name for row in self._step_rows if row.button.hasFocus()), self._in_hand)
+        self._in_hand = None
+        focus = QApplication.focusWidget()
+        if focus is not None and content.isAncestorOf(focus):
+            self.setFocus()  # what has it goes, and Qt would bring the next widget to sight
+        self._show(found)
+        content.resize(content.width(), content.heightForWidth(content.width()))
+        bar.setRange(0, max(0, content.height() - self.viewport().height()))
+        bar.setValue(place)
+        row = next((row for row in self._step_rows if row.step.name == step), None)
+        if row is not None and self.hasFocus():
+            row.button.setFocus()
 
     # ------------------------------------------------------------------------------------------------------------
 
@@ -156,10 +182,11 @@ class Details(QScrollArea):
         self._tell_times()
         self._error.setText(clipped(failing.error, ERROR_SHOWN) if failing is not None else "")
         self._error.setVisible(failing is not None)
-        steps = [StepRow(step, names) for step in entry.steps()]
-        for row in steps:
+        self._step_rows = [StepRow(step, names) for step in entry.steps()]
+        for row in self._step_rows:
+            row.status_wanted.connect(self._take_in_hand)
             row.status_wanted.connect(self._set_step)
-        self._fill(self._steps, steps)
+        self._fill(self._steps, self._step_rows)
         rows = [
             AttachmentRow(self._session, self.show_error, attachment, size)
             for attachment, size in zip(entry.attachments, found.sizes, strict=True)
@@ -218,6 +245,11 @@ class Details(QScrollArea):
         if self._shown is not None:
             QGuiApplication.clipboard().setText(self._shown.entry.external_id)
             self._session.say(tr("The external id is on the clipboard."))
+
+    def _take_in_hand(self, step: Step) -> None:
+        """Its button goes; Qt would give the keyboard to the next one, and bring that to sight."""
+        self._in_hand = step.name
+        self.setFocus()
 
     @async_slot
     async def _set_step(self, step: Step, status: QueueStatus) -> None:

@@ -73,6 +73,8 @@ class QueuePage(Page):
         if self._restart:
             self._restart = False
             await self.model.restart()
+            if not self.table.choose(self.details.internal_id):
+                self.details.clear()
         else:
             await self.model.refresh()
         self.table.empty_text = self._empty_text()

@@ -29,23 +29,23 @@ class StepRow(QWidget):
 
     def __init__(self, step: Step, names: ShortNames) -> None:
         super().__init__()
-        self._step = step
+        self.step = step
         word, sign, meaning = _state(step)
         state = Sign(sign, meaning, word)
         name = QLabel(breakable(names.short(step.name)), wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         name.setToolTip(step.name)
         about = QLabel(_about(step, word), wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         about.setObjectName("hint")
-        self._button = QPushButton(tr("Set incomplete") if step.complete else tr("Set complete"))
-        self._button.setAccessibleName(f"{self._button.text()}: {step.name}")
-        self._button.clicked.connect(self._toggle)
+        self.button = QPushButton(tr("Set incomplete") if step.complete else tr("Set complete"))
+        self.button.setAccessibleName(f"{self.button.text()}: {step.name}")
+        self.button.clicked.connect(self._toggle)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 2)
         grid.setVerticalSpacing(1)
         grid.setColumnStretch(1, 1)
         grid.addWidget(state, 0, 0, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(name, 0, 1)
-        grid.addWidget(self._button, 0, 2, 2, 1, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(self.button, 0, 2, 2, 1, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(about, 1, 1)
         if step.error:
             error = QLabel(breakable(step.error), wordWrap=True, textFormat=Qt.TextFormat.PlainText)
@@ -54,8 +54,8 @@ class StepRow(QWidget):
             grid.addWidget(error, 2, 1, 1, 2)
 
     def _toggle(self) -> None:
-        self._button.setEnabled(False)  # until the panel shows the step anew
-        self.status_wanted.emit(self._step, QueueStatus.INCOMPLETE if self._step.complete else QueueStatus.COMPLETE)
+        self.status_wanted.emit(self.step, QueueStatus.INCOMPLETE if self.step.complete else QueueStatus.COMPLETE)
+        self.button.setEnabled(False)  # until the panel shows the step anew
 
 
 def _state(step: Step) -> tuple[str, str, Meaning]:

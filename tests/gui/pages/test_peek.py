@@ -147,7 +147,7 @@ def test_asking_in_vain_leaves_nothing_of_the_question_behind(desk: Desk, stage:
     desk.drive()
     stage.waiting += ["2"]
     click_peek(desk, page)
-    desk.until(lambda: page.tree.topLevelItemCount())
+    desk.until(page.tree.topLevelItemCount)
     desk.run(desk.dispatcher.shut_down())
     click_peek(desk, page)
     desk.until(lambda: "is stopped" in page.error_bar.text)

@@ -322,3 +322,37 @@ def test_a_passenger_that_comes_while_one_looks_leaves_the_choice(
     qtbot.waitUntil(lambda: page.model.total == 34)
     assert page.table.current_row().external_id == "2"
     qtbot.waitUntil(lambda: page.table.current_row().status is QueueStatus.COMPLETE)
+
+
+def test_setting_a_step_leaves_the_details_where_they_are(qtbot: QtBot, page: QueuePage) -> None:
+    page.window().resize(1240, 560)
+    choose(qtbot, page, "1")
+    bar = page.details.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 60)
+    bar.setValue(60)
+    qtbot.mouseClick(buttons(page.details, "Set incomplete")["crm"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "crm" in buttons(page.details, "Set complete"))
+    assert buttons(page.details, "Set complete")["crm"].hasFocus()
+    for _ in range(10):
+        qtbot.wait(REFRESH_MS // 5)
+        assert (bar.value(), page.details.widget().y()) == (60, -60)
+    choose(qtbot, page, "4")
+    assert bar.value() == 0  # another passenger is shown from its beginning
+
+
+def test_details_go_with_the_row_that_the_filter_leaves_out(qtbot: QtBot, page: QueuePage) -> None:
+    choose(qtbot, page, "2")
+    qtbot.mouseClick(chip(page, "Failing"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: shown(page) == {"2", "3"})
+    assert "2" in texts(page.details)  # it is still there, and chosen
+    qtbot.waitUntil(lambda: [row.external_id for row in page.table.chosen_rows()] == ["2"])
+    qtbot.mouseClick(buttons(page.details, "Set complete")["crm"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: shown(page) == {"3"})
+    assert "2" in texts(page.details)  # a person is at work on it
+    qtbot.mouseClick(chip(page, "All"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(shown(page)) == 4)
+    qtbot.mouseClick(chip(page, "Waiting"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.model.total == 0)
+    qtbot.waitUntil(lambda: not buttons(page.details, "Set"))
+    assert "2" not in texts(page.details)
+    assert any("Choose a passenger" in text for text in texts(page.details))
