@@ -102,6 +102,9 @@ class Page(QWidget):
     def open(self, **what: object) -> None:
         """Show something in particular; called before the page is shown. Unknown keys are to be passed over."""
 
+    def forget(self) -> None:
+        """Another client is looked at: what was typed about the one before goes."""
+
     def routes(self) -> list[tuple[str, str]]:
         """The client passengers that are chosen on the page, as (client id, name): what Expedite is about."""
         return []
@@ -153,6 +156,7 @@ class Page(QWidget):
 
     def _on_client_changed(self, _client_id: str) -> None:
         self.error_bar.clear()
+        self.forget()
         self.request_refresh()
 
     def _refresh_now(self) -> None:

@@ -31,6 +31,7 @@ from databus_gui.slots import async_slot, start
 from databus_gui.theme import Meaning, icon
 from databus_gui.widgets.attachments import AttachmentRow
 from databus_gui.widgets.box import Box
+from databus_gui.widgets.empty_state import EmptyState
 
 ITEM_ROLE = Qt.ItemDataRole.UserRole
 
@@ -53,6 +54,9 @@ class PeekPage(Page):
         self.button = QPushButton(icon("mdi6.eye-outline"), tr("Peek"))
         self.button.clicked.connect(self.peek)
         self._invitation = tr("See what waits in the source systems; nothing is consumed.")
+        self._hint = tr(
+            "Nobody has asked yet.\nPeek asks the pullers of the chosen client passenger what waits for them."
+        )
         self.said = QLabel(self._invitation, wordWrap=True)
         self.said.setProperty("meaning", Meaning.MUTED.value)
         self.busy = QProgressBar(textVisible=False, maximum=0)
@@ -65,6 +69,7 @@ class PeekPage(Page):
         self.tree.setHeaderLabels([tr("Waiting"), tr("Source system"), tr("Attachments"), tr("State")])
         self.tree.setAccessibleName(tr("What waits, by puller"))
         self.tree.setAlternatingRowColors(True)
+        self.empty = EmptyState(self.tree, self.session)
         for column, width in enumerate((300, 120, 200)):
             self.tree.setColumnWidth(column, width)
         self.tree.currentItemChanged.connect(self._on_item_chosen)
@@ -105,7 +110,7 @@ class PeekPage(Page):
         self.passenger.setEnabled(self.passenger.count() > 0)
         self._set_busy(busy=not self.busy.isHidden())
         if not self.passenger.count():
-            self.said.setText(tr("This client has no passengers yet."))
+            self._show_nothing(tr("This client has no passengers yet."))
 
     def open(self, **what: object) -> None:
         passenger = str(what.get("client_passenger", ""))
@@ -139,6 +144,9 @@ class PeekPage(Page):
         self.attachments.clear()
         self._below.hide()
         self.said.setText(sentence)
+        one_client = tr("This page asks the sources of one client, now the ones of root. There are none to ask.")
+        if self.passenger.count() or not self.empty.say_one_client(one_client):
+            self.empty.say(self._hint if self.passenger.count() and self.busy.isHidden() else "")
 
     # Peeking ----------------------------------------------------------------------------------------------------
 
@@ -146,22 +154,23 @@ class PeekPage(Page):
         """Ask the pullers; the page may be left meanwhile."""
         self._asked += 1
         self.error_bar.clear()
-        self._show_nothing(tr("Asking the source systems …"))
         self._set_busy(busy=True)
+        self._show_nothing(tr("Asking the source systems …"))
         start(self, self._peek(self.session.client_id, self._name, self._asked))
 
     async def _peek(self, client_id: str, name: str, question: int) -> None:
+        pullers: list[PullerPeek] | None = None
         try:
             pullers = await self.session.dispatcher.peek(client_id, name)
         except DatabusError:
-            if question == self._asked:
-                self._show_nothing(self._invitation)
+            if question == self._asked:  # otherwise nobody waits for it any more
                 raise
-            return  # nobody waits for it any more
         finally:
             if question == self._asked:
                 self._set_busy(busy=False)
-        if question == self._asked:
+                if pullers is None:
+                    self._show_nothing(self._invitation)
+        if pullers is not None and question == self._asked:
             self._show(pullers)
 
     def _set_busy(self, *, busy: bool) -> None:
@@ -169,6 +178,7 @@ class PeekPage(Page):
         self.button.setEnabled(not busy and self.passenger.count() > 0)
 
     def _show(self, pullers: list[PullerPeek]) -> None:
+        self.empty.say("")
         for puller in pullers:
             self.tree.addTopLevelItem(_puller_item(puller, self.session.names))
         self.tree.expandAll()

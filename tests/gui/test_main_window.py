@@ -20,6 +20,8 @@ from databus_gui.pages import PAGES
 from databus_gui.settings import Settings
 from databus_gui.slots import start
 from databus_gui.theme import is_dark
+from databus_gui.widgets.empty_state import EmptyState
+from databus_gui.widgets.filters import SearchLine
 from tests.support.stage import Stage, hang_until, ticket_with
 from tests.support.window import action, at_rest, click
 
@@ -277,3 +279,41 @@ def test_closing_asks_about_trips_and_changes_at_once(
     with qtbot.waitSignal(changed.closed):
         press(qtbot, box, "Leave")
     travelling.set()
+
+
+@pytest.mark.parametrize("name", ["queue", "logs", "peek"])
+def test_root_is_told_that_a_page_shows_one_client_and_chooses_it(
+    qtbot: QtBot, window: MainWindow, stage: Stage, drive: Callable, name: str
+) -> None:
+    stage.waiting = ["1"]
+    drive()
+    window.session.choose_client("root")
+    page = window.show_page(name)
+    qtbot.waitUntil(lambda: bool(page.findChildren(EmptyState)))
+    said = page.findChild(EmptyState)
+    assert said is not None
+    qtbot.waitUntil(said.isVisible)
+    assert "one client" in said.text()
+    qtbot.waitUntil(lambda: at_rest(page))
+    said.setFocus()
+    qtbot.keyClick(said, Qt.Key.Key_Tab)
+    qtbot.keyClick(said, Qt.Key.Key_Return)
+    assert window.session.client_id == "acme"
+    qtbot.waitUntil(lambda: "one client" not in said.text())
+
+
+@pytest.mark.parametrize("name", ["queue", "logs"])
+def test_what_was_searched_for_does_not_outlive_its_client(
+    qtbot: QtBot, window: MainWindow, stage: Stage, drive: Callable, name: str
+) -> None:
+    stage.waiting = ["1"]
+    drive()
+    page = window.show_page(name)
+    search = next(each for each in page.findChildren(SearchLine) if each.isVisible())
+    qtbot.keyClicks(search, "nothing has this")
+    qtbot.waitUntil(lambda: page.model.total == 0)
+    window.session.choose_client("root")
+    qtbot.waitUntil(lambda: at_rest(page))
+    assert search.text() == ""
+    window.session.choose_client("acme")
+    qtbot.waitUntil(lambda: page.model.total == 1)

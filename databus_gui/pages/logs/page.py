@@ -19,6 +19,7 @@ from databus_gui.slots import start
 from databus_gui.tables.model import Column, Mark, PageRequest, TableModel
 from databus_gui.tables.view import TableView
 from databus_gui.theme import icon
+from databus_gui.widgets.empty_state import EmptyState
 from databus_gui.widgets.words import ago, duration, local_time, local_time_with_zone
 from databus_gui.widgets.words import size as in_words
 
@@ -45,6 +46,7 @@ class LogsPage(Page):
         self.model.failed.connect(self.show_error)
         self.table = TableView(self.model, self.name, self.session.settings)
         self.table.setAccessibleName(tr("Logs"))
+        self.elsewhere = EmptyState(self.table, self.session)
         self.table.row_chosen.connect(self._on_row_chosen)
         self.content = LogContent(self.session, self.show_error)
         self._splitter = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
@@ -73,13 +75,22 @@ class LogsPage(Page):
             await self.model.restart()
         else:
             await self.model.refresh()
-        self.table.empty_text = (
-            tr("No log matches the filter.")
-            if self.filter_bar.narrow
-            else tr("No trip has written a log yet.\nEach trip writes one as soon as it departs.")
-        )
+        self._tell_empty()
         await self._show_wanted()
         self.content.refresh()
+
+    def _tell_empty(self) -> None:
+        if self.filter_bar.narrow:
+            text = tr("No log matches the filter.")
+        else:
+            text = tr("No trip has written a log yet.\nEach trip writes one as soon as it departs.")
+        if self.model.total:
+            self.elsewhere.say("")
+        elif self.elsewhere.say_one_client(
+            tr("This page shows the logs of one client, now the ones of root. There are none to show.")
+        ):
+            text = ""
+        self.table.empty_text = text
 
     async def _fetch(self, request: PageRequest) -> Rows[LogRow]:
         query = self.filter_bar.query(self.session.client_id, request.offset, request.limit)
@@ -107,6 +118,10 @@ class LogsPage(Page):
     def purge(self) -> None:
         """Ask which old logs are to go."""
         PurgeDialog(self.session, self).open()
+
+    def forget(self) -> None:
+        self.filter_bar.show_only()
+        self.content.search.clear()
 
     def routes(self) -> list[tuple[str, str]]:
         names = dict.fromkeys(row.client_passenger for row in self.table.chosen_rows() if row.client_passenger)

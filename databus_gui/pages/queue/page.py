@@ -18,6 +18,7 @@ from databus_gui.slots import async_slot, start
 from databus_gui.tables.model import Column, Mark, PageRequest, TableModel
 from databus_gui.tables.view import TableView
 from databus_gui.theme import Meaning, icon
+from databus_gui.widgets.empty_state import EmptyState
 from databus_gui.widgets.words import ago, local_time, local_time_with_zone
 
 
@@ -48,6 +49,7 @@ class QueuePage(Page):
         self.model.failed.connect(self.show_error)
         self.table = TableView(self.model, self.name, self.session.settings)
         self.table.setAccessibleName(tr("Passengers in the queue"))
+        self.elsewhere = EmptyState(self.table, self.session)
         self.table.row_chosen.connect(self._on_row_chosen)
         self.table.selectionModel().selectionChanged.connect(self.chosen)
         self.details = Details(self.session, self.show_error)
@@ -77,7 +79,7 @@ class QueuePage(Page):
                 self.details.clear()
         else:
             await self.model.refresh()
-        self.table.empty_text = self._empty_text()
+        self._tell_empty()
         await self._show_wanted()
         await self.details.refresh()
 
@@ -95,10 +97,18 @@ class QueuePage(Page):
         client = self.session.dispatcher.clients.get(self.session.client_id)
         self.filter_bar.passenger.offer([passenger.name for passenger in client.passengers] if client else [])
 
-    def _empty_text(self) -> str:
+    def _tell_empty(self) -> None:
         if self.filter_bar.narrow:
-            return tr("No passenger matches the filter.")
-        return tr("The queue is empty.\nPassengers appear here as soon as a puller finds them.")
+            text = tr("No passenger matches the filter.")
+        else:
+            text = tr("The queue is empty.\nPassengers appear here as soon as a puller finds them.")
+        if self.model.total:
+            self.elsewhere.say("")
+        elif self.elsewhere.say_one_client(
+            tr("This page shows the queue of one client, now the one of root. There is nothing in it to show.")
+        ):
+            text = ""
+        self.table.empty_text = text
 
     async def _show_wanted(self) -> None:
         wanted, self._wanted_id = self._wanted_id, ""
@@ -116,6 +126,9 @@ class QueuePage(Page):
             )
         elif self._wanted_id:
             self.filter_bar.show_only()
+
+    def forget(self) -> None:
+        self.filter_bar.show_only()
 
     def routes(self) -> list[tuple[str, str]]:
         names = dict.fromkeys(row.client_passenger for row in self.table.chosen_rows())
