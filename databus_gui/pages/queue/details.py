@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +27,7 @@ from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step, StepKi
 from databus_core.plugins.observer import Change
 from databus_gui.i18n import tr
 from databus_gui.names import ShortNames
+from databus_gui.pages.queue.properties import Properties, says_something, title_of
 from databus_gui.pages.queue.step_row import StepRow
 from databus_gui.session import Session
 from databus_gui.slots import async_slot
@@ -62,6 +62,8 @@ class Details(QScrollArea):
         self._client_id = ""
         self._internal_id = ""
         self._shown: _Found | None = None
+        self._everything = False
+        """Whether the properties that only plug-ins need are unfolded."""
         self._step_rows: list[StepRow] = []
         self._in_hand: str | None = None
         """The step that a person is setting."""
@@ -173,7 +175,7 @@ class Details(QScrollArea):
 
     def _show(self, found: _Found) -> None:
         entry, names = found.entry, self._session.names
-        self._head.setText(breakable(entry.external_id))
+        self._head.setText(breakable(title_of(entry.properties) or entry.external_id))
         self._copy.show()
         self._ids.setToolTip(entry.client_passenger)
         failing = entry.failing
@@ -192,7 +194,9 @@ class Details(QScrollArea):
             for attachment, size in zip(entry.attachments, found.sizes, strict=True)
         ]
         self._fill(self._attachments, rows)
-        self._fill(self._properties, [_property(key, value) for key, value in entry.properties.items()])
+        self._fill(
+            self._properties, [self._facts(entry)] if any(map(says_something, entry.properties.values())) else []
+        )
         self._fill(self._logs, [self._log_link(log_id, row) for log_id, row in found.logs])
 
     def _tell_times(self) -> None:
@@ -201,10 +205,11 @@ class Details(QScrollArea):
             return
         entry, names = self._shown.entry, self._session.names
         ids = tr(
-            "From {source}, for {passenger}\nPulled {at}\nInternal id {id}",
+            "From {source}, for {passenger}\nPulled {at}\nExternal id {external}\nInternal id {id}",
             source=entry.source_system,
             passenger=names.short(entry.client_passenger),
             at=f"{local_time(entry.pulled_at)} ({ago(entry.pulled_at)})",
+            external=entry.external_id,
             id=entry.internal_id,
         )
         if not self._ids.hasSelectedText():  # a person copies from it
@@ -225,6 +230,14 @@ class Details(QScrollArea):
         for widget in widgets:
             box.body.addWidget(widget)
         box.setVisible(bool(widgets))
+
+    def _facts(self, entry: QueueEntry) -> Properties:
+        facts = Properties(entry.properties, everything=self._everything)
+        facts.unfolded.connect(self._on_unfolded)
+        return facts
+
+    def _on_unfolded(self, everything: bool) -> None:
+        self._everything = everything
 
     def _log_link(self, log_id: str, row: LogRow | None) -> QPushButton:
         sign, meaning = {
@@ -299,10 +312,3 @@ def where_it_stands(entry: QueueEntry, names: ShortNames) -> str:
         StepKind.PUSHER: tr("Next, {step} delivers it.", step=names.short(step.name)),
     }[step.kind]
     return f"{what} {step.note}".strip()
-
-
-def _property(key: str, value: object) -> QLabel:
-    shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
-    label = QLabel(f"{key}: {breakable(shown)}", wordWrap=True, textFormat=Qt.TextFormat.PlainText)
-    label.setToolTip(shown)
-    return label

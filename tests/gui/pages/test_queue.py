@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,10 @@ from databus_core.model.queue_entry import QueueStatus
 from databus_gui.main_window import MainWindow
 from databus_gui.pages.page import REFRESH_MS
 from databus_gui.pages.queue import QueuePage
+from databus_gui.pages.queue.properties import title_of
 from databus_gui.widgets.attachments import TEXT_SHOWN, AttachmentRow, TextView
 from databus_gui.widgets.long_text import LINE_SHOWN
+from databus_gui.widgets.words import local_time
 from tests.support.stage import Stage, hang_until
 from tests.support.window import said
 
@@ -356,3 +359,47 @@ def test_details_go_with_the_row_that_the_filter_leaves_out(qtbot: QtBot, page: 
     qtbot.waitUntil(lambda: not buttons(page.details, "Set"))
     assert "2" not in texts(page.details)
     assert any("Choose a passenger" in text for text in texts(page.details))
+
+
+def test_a_mail_is_called_by_its_subject_and_its_facts_are_words(
+    qtbot: QtBot, page: QueuePage, stage: Stage, drive: Callable
+) -> None:
+    facts = {
+        "subject": "Order of Moreau",
+        "recipients": ["a@b.example", "c@d.example"],
+        "sent_at": "2026-03-01T12:00:00+00:00",
+        "cc": None,
+        "fingerprint": "sha256:8d5dfa40",
+        "file": "moreau.eml|678|1795526344506803859",
+    }
+    stage.spoil = lambda passenger: passenger.properties.update(facts)
+    stage.waiting = ["<order-7@moreau.example>"]
+    drive()
+    qtbot.waitUntil(lambda: page.model.total == 5)
+    number = next(n for n in range(5) if page.model.row(n).external_id.startswith("<order-7"))
+    place = page.table.visualRect(page.model.index(number, 2)).center()
+    qtbot.mouseClick(page.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.waitUntil(lambda: "Order of Moreau" in texts(page.details))
+    said = "\n".join(texts(page.details))
+    assert "External id <order-7@moreau.example>" in said
+    assert "Recipients: a@b.example, c@d.example" in said
+    assert f"Sent at: {local_time(datetime(2026, 3, 1, 12, tzinfo=UTC))}" in said
+    assert "Cc" not in said
+    assert "sha256" not in said
+    more = next(button for button in page.details.findChildren(QPushButton) if button.text() == "More")
+    qtbot.mouseClick(more, Qt.MouseButton.LeftButton)
+    assert "Fingerprint: sha256:8d5dfa40" in texts(page.details)
+    assert more.text() == "Less"
+
+
+@pytest.mark.parametrize(
+    ("properties", "title"),
+    [
+        ({"file": "2026-03 prices.csv|678|1795526344506803859"}, "2026-03 prices.csv"),
+        ({"origin": "4712.eml", "file": "other|1|2"}, "4712.eml"),
+        ({"subject": "  ", "origin": ""}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_title_of_a_passenger(properties: dict[str, str], title: str) -> None:
+    assert title_of(properties) == title
