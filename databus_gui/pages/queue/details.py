@@ -229,6 +229,7 @@ class Details(QScrollArea):
         box.clear()
         for widget in widgets:
             box.body.addWidget(widget)
+            widget.show()  # now: until Qt does it later, it would have no height and the panel nothing to scroll to
         box.setVisible(bool(widgets))
 
     def _facts(self, entry: QueueEntry) -> Properties:
