@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QFont, QFontMetrics
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QLineEdit, QPushButton, QSizePolicy, QWidget
 
 from databus_core.model.clock import now
@@ -38,6 +39,16 @@ class Chip:
     meaning: Meaning = Meaning.TEXT
 
 
+class _ChipButton(QPushButton):
+    """As wide as its text when it is chosen: Qt does not ask for the weight that a style sheet gives a state."""
+
+    def sizeHint(self) -> QSize:
+        chosen = QFont(self.font())
+        chosen.setWeight(QFont.Weight.DemiBold)
+        chosen_width = QFontMetrics(chosen).horizontalAdvance(self.text())
+        return super().sizeHint() + QSize(max(0, chosen_width - self.fontMetrics().horizontalAdvance(self.text())), 0)
+
+
 class Chips(QWidget):
     """Choices of which exactly one is chosen."""
 
@@ -50,7 +61,7 @@ class Chips(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         for number, chip in enumerate(chips):
-            button = QPushButton(icon(chip.icon, chip.meaning), tr(chip.text))
+            button = _ChipButton(icon(chip.icon, chip.meaning), tr(chip.text))
             button.setCheckable(True)
             button.setObjectName("chip")
             button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)

@@ -59,7 +59,7 @@ class QueuePage(Page):
         self._splitter.addWidget(self.details)
         self._splitter.setStretchFactor(0, 3)
         self._splitter.setStretchFactor(1, 2)
-        self._splitter.setSizes(self.session.settings.splitters.get(self.name, [680, 440]))
+        self._splitter.setSizes(self.session.settings.splitters.get(self.name, [760, 410]))
         self._splitter.splitterMoved.connect(self._remember_sizes)
         self.body.addWidget(self.filter_bar)
         self.body.addWidget(self._splitter, 1)
@@ -179,36 +179,39 @@ class QueuePage(Page):
     def _columns(self) -> list[Column[QueueRow]]:
         return [
             Column(
-                key="pulled", title=tr("Pulled"), text=lambda row: local_time(row.pulled_at), width=152,
+                key="pulled", title=tr("Pulled"), text=lambda row: local_time(row.pulled_at), width=142,
                 sort_key=QueueOrder.PULLED_AT,
                 tooltip=lambda row: f"{ago(row.pulled_at)}\n{local_time_with_zone(row.pulled_at)}",
             ),
             Column(
-                key="status", title=tr("Status"), text=_status, width=105, mark=_status_mark,
+                key="status", title=tr("Status"), text=_status, width=92, mark=_status_mark,
                 sort_key=QueueOrder.STATUS,
             ),
             Column(
-                key="external_id", title=tr("External id"), text=lambda row: row.external_id, width=170,
-                sort_key=QueueOrder.EXTERNAL_ID,
+                key="external_id", title=tr("External id"), text=lambda row: row.external_id, width=150,
+                stretch=True, sort_key=QueueOrder.EXTERNAL_ID,
             ),
             Column(
-                key="error", title=tr("Error"), width=275, prose=True, tooltip=_error, copied=_error,
+                key="error", title=tr("Error"), width=150, prose=True, tooltip=_error, copied=_error,
                 text=lambda row: _in_a_line(self.session.names.short(row.failing_step), row.error),
             ),
             Column(
                 key="source", title=tr("Source"), text=lambda row: row.source_system, width=110,
-                sort_key=QueueOrder.SOURCE_SYSTEM,
+                sort_key=QueueOrder.SOURCE_SYSTEM, hidden=True,
             ),
             Column(
                 key="passenger", title=tr("Passenger"), text=lambda row: self.session.names.short(row.client_passenger),
-                width=130, sort_key=QueueOrder.CLIENT_PASSENGER, tooltip=lambda row: row.client_passenger,
+                width=112, sort_key=QueueOrder.CLIENT_PASSENGER, tooltip=lambda row: row.client_passenger,
                 copied=lambda row: row.client_passenger,
             ),
             Column(
                 key="steps", title=tr("Steps"), text=lambda row: f"{row.steps_done}/{row.steps_total}", width=55,
                 right=True,
             ),
-            Column(key="attempts", title=tr("Attempts"), text=lambda row: f"{row.attempts}", width=75, right=True),
+            Column(
+                key="attempts", title=tr("Attempts"), text=lambda row: f"{row.attempts}", width=75, right=True,
+                hidden=True,
+            ),
             Column(
                 key="internal_id", title=tr("Internal id"), text=lambda row: row.internal_id, width=260, hidden=True,
             ),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -403,3 +404,21 @@ def test_a_mail_is_called_by_its_subject_and_its_facts_are_words(
 )
 def test_the_title_of_a_passenger(properties: dict[str, str], title: str) -> None:
     assert title_of(properties) == title
+
+
+def test_the_columns_fit_a_small_screen(qtbot: QtBot, page: QueuePage) -> None:
+    page.window().resize(1366, 768)
+    qtbot.waitUntil(lambda: page.window().width() == 1366)
+    bar = page.table.horizontalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() == 0)
+    header = page.table.horizontalHeader()
+    shown = [number for number in range(header.count()) if not header.isSectionHidden(number)]
+    assert sum(map(header.sectionSize, shown)) == page.table.viewport().width()
+
+
+def test_a_chosen_chip_shows_all_of_its_word(qtbot: QtBot, page: QueuePage) -> None:
+    button = chip(page, "Complete")
+    bold = button.font()
+    bold.setWeight(bold.Weight.DemiBold)
+    room = button.width() - button.iconSize().width() - 2 * (11 + 1)  # padding and edge of the style sheet
+    assert room >= QFontMetrics(bold).horizontalAdvance("Complete")
