@@ -72,6 +72,8 @@ class Action:
     enabled: Callable[[Scene], bool] = _always
     """Asked again whenever the dispatcher's state or what is chosen changes."""
     toolbar: bool = False
+    chosen: Callable[[Scene], bool] | None = None
+    """Whether it is the present one of several choices: those of a menu exclude each other."""
 
 
 async def _start(scene: Scene) -> None:
@@ -183,6 +185,7 @@ ACTIONS: tuple[Action, ...] = (
         icon="mdi6.theme-light-dark",
         menu=Menu.VIEW,
         run=lambda scene: scene.use_theme(ThemeChoice.SYSTEM),
+        chosen=lambda scene: scene.session.settings.theme is ThemeChoice.SYSTEM,
     ),
     Action(
         name="theme_light",
@@ -190,6 +193,7 @@ ACTIONS: tuple[Action, ...] = (
         icon="mdi6.white-balance-sunny",
         menu=Menu.VIEW,
         run=lambda scene: scene.use_theme(ThemeChoice.LIGHT),
+        chosen=lambda scene: scene.session.settings.theme is ThemeChoice.LIGHT,
     ),
     Action(
         name="theme_dark",
@@ -197,6 +201,7 @@ ACTIONS: tuple[Action, ...] = (
         icon="mdi6.weather-night",
         menu=Menu.VIEW,
         run=lambda scene: scene.use_theme(ThemeChoice.DARK),
+        chosen=lambda scene: scene.session.settings.theme is ThemeChoice.DARK,
     ),
     Action(
         name="about",

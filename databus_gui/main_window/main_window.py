@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from PySide6.QtCore import QByteArray, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QKeySequence
+from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QKeySequence
 from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
@@ -87,6 +87,7 @@ class MainWindow(QMainWindow):
         self._toolbar.setIconSize(QSize(20, 20))
         self._toolbar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.addToolBar(self._toolbar)
+        choices = QActionGroup(self)
         for action in ACTIONS:
             entry = QAction(icon(action.icon), tr(action.text), self)
             entry.setObjectName(action.name)
@@ -95,9 +96,24 @@ class MainWindow(QMainWindow):
             entry.setToolTip(f"{tr(action.tip or action.text)}{shortcut}")
             entry.triggered.connect(lambda _checked=False, action=action: self._run(action))
             menus[action.menu].addAction(entry)
+            if action.chosen is not None:
+                entry.setCheckable(True)
+                choices.addAction(entry)
             if action.toolbar:
                 self._toolbar.addAction(entry)
             self._actions.append((action, entry))
+        self._add_pages(menus[Menu.VIEW])
+
+    def _add_pages(self, menu: QMenu) -> None:
+        """The pages before everything else in the menu, under the numbers of the keys that show them."""
+        before = menu.actions()[0]
+        menu.insertSeparator(before)
+        for number, page in enumerate(self._page_classes, start=1):
+            entry = QAction(icon(page.icon), tr(page.title), self)
+            entry.setObjectName(f"page_{page.name}")
+            entry.setShortcut(QKeySequence(f"Ctrl+{number}"))
+            entry.triggered.connect(lambda _checked=False, number=number: self._sidebar.choose(number - 1))
+            menu.insertAction(menu.actions()[number - 1], entry)
 
     def _make_client_selector(self) -> None:
         room = QWidget()
@@ -191,6 +207,7 @@ class MainWindow(QMainWindow):
         self.session.settings.theme = choice
         self.session.settings.save()
         use_theme(cast("QApplication", QApplication.instance()), choice)
+        self._enable_actions()
 
     def show_error(self, error: DatabusError) -> None:
         """Errors of actions appear on the page in sight."""
@@ -205,6 +222,8 @@ class MainWindow(QMainWindow):
     def _enable_actions(self) -> None:
         for action, entry in self._actions:
             entry.setEnabled(action.enabled(self))
+            if action.chosen is not None:
+                entry.setChecked(action.chosen(self))
 
     def _on_ticket_selected(self, file: str) -> None:
         self.next_ticket = Path(file)

@@ -17,7 +17,7 @@ ITEM_HEIGHT = 38
 
 
 class Sidebar(QListWidget):
-    """Icon and word of each page; Ctrl+1 to Ctrl+9 from anywhere, 1 to 9 while the list has the keyboard."""
+    """Icon and word of each page; 1 to 9 choose one while the list has the keyboard, the menu View from anywhere."""
 
     page_chosen = Signal(int)
     """Number of the page, by a person or by `choose`."""
@@ -34,12 +34,8 @@ class Sidebar(QListWidget):
             item.setSizeHint(QSize(WIDTH, ITEM_HEIGHT))
             item.setToolTip(f"{tr(page.title)} (Ctrl+{number})")
             self.addItem(item)
-            for key, context in (
-                (f"Ctrl+{number}", Qt.ShortcutContext.WindowShortcut),
-                (f"{number}", Qt.ShortcutContext.WidgetShortcut),
-            ):
-                shortcut = QShortcut(QKeySequence(key), self, context=context)
-                shortcut.activated.connect(lambda number=number: self.choose(number - 1))
+            shortcut = QShortcut(QKeySequence(f"{number}"), self, context=Qt.ShortcutContext.WidgetShortcut)
+            shortcut.activated.connect(lambda number=number: self.choose(number - 1))
         self.currentRowChanged.connect(self.page_chosen)
 
     def choose(self, number: int) -> None:

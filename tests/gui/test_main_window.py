@@ -317,3 +317,23 @@ def test_what_was_searched_for_does_not_outlive_its_client(
     assert search.text() == ""
     window.session.choose_client("acme")
     qtbot.waitUntil(lambda: page.model.total == 1)
+
+
+def test_the_menu_ticks_the_colours_in_use(qtbot: QtBot, window: MainWindow) -> None:
+    themes = ("theme_system", "theme_light", "theme_dark")
+    assert [name for name in themes if action(window, name).isChecked()] == ["theme_light"]
+    action(window, "theme_dark").trigger()
+    assert [name for name in themes if action(window, name).isChecked()] == ["theme_dark"]
+    action(window, "theme_dark").trigger()
+    assert [name for name in themes if action(window, name).isChecked()] == ["theme_dark"]
+    action(window, "theme_light").trigger()
+
+
+def test_the_view_menu_has_the_pages_with_their_keys(qtbot: QtBot, window: MainWindow) -> None:
+    view = next(each.menu() for each in window.menuBar().actions() if each.text() == "&View")
+    entries = [(each.text(), each.shortcut().toString()) for each in view.actions()[: len(PAGES)]]
+    assert entries == [(page.title, f"Ctrl+{number}") for number, page in enumerate(PAGES, start=1)]
+    view.actions()[3].trigger()
+    assert window.page.name == PAGES[3].name
+    qtbot.keyClick(window, Qt.Key.Key_1, Qt.KeyboardModifier.ControlModifier)
+    assert window.page.name == PAGES[0].name
