@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
+from databus_core.model.json_text import flaw
 from databus_core.model.passenger import Json
 from databus_core.model.problem import Problem
 from databus_gui.forms.code_edit import CodeEdit
@@ -148,7 +149,7 @@ class JsonEditor(QWidget):
         try:
             self.document()
         except json.JSONDecodeError as error:
-            return Problem((), error.msg, error.lineno, error.colno)
+            return flaw(error)
         except (ValueError, RecursionError) as error:
             return Problem((), str(error))
         return None
