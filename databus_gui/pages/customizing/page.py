@@ -79,7 +79,7 @@ class CustomizingPage(Page):
         self.unsaved_sign.setProperty("meaning", Meaning.CAUTION.value)
         self.revert_button = QPushButton(icon("mdi6.undo"), tr("Revert"))
         self.revert_button.setToolTip(tr("Back to the stored text"))
-        self.revert_button.clicked.connect(self.revert)
+        self.revert_button.clicked.connect(self.ask_to_revert)
         self.format_button = QPushButton(icon("mdi6.format-align-left"), tr("Format"))
         self.format_button.setToolTip(tr("Lay the text out anew (Ctrl+Shift+F)"))
         self.format_button.clicked.connect(self.editor.format)
@@ -178,7 +178,8 @@ class CustomizingPage(Page):
         draft = self._drafts.pop((client_id, node.name), None)
         here = self._node is not None and self._node.name == node.name
         self._node = node
-        self.place.setText(f"{node.name}, {node.path}")
+        self.place.setText(self._place_of(node))
+        self.place.setToolTip(f"{node.name}\n{node.path}")
         if draft is not None:
             self._load(draft.based_on)
             self.editor.editor.replace_text(draft.text)
@@ -189,9 +190,24 @@ class CustomizingPage(Page):
         self._mark()
         await self.backups.show_node(client_id, node.name)
 
+    def _place_of(self, node: Node) -> str:
+        if node.name == DATABUS_NODE:
+            return tr("Configuration of client {client}", client=self._client_id)
+        return tr("All clients") if node.name == CLIENTS_NODE else node.path
+
     def _load(self, stored: str | None) -> None:
         self._based_on = stored
         self.editor.set_text(stored or "")
+
+    def ask_to_revert(self) -> None:
+        """Ask whether what is not saved shall be dropped: it is nowhere else."""
+        box = QMessageBox(QMessageBox.Icon.Warning, tr("Revert"), "", parent=self)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setText(tr("Drop what you have changed, and show the stored text?"))
+        drop = box.addButton(tr("Drop my changes"), QMessageBox.ButtonRole.DestructiveRole)
+        box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
+        drop.clicked.connect(self.revert)
+        box.open()
 
     @async_slot
     async def revert(self) -> None:
@@ -255,10 +271,11 @@ class CustomizingPage(Page):
 
     async def _ask_plugins(self, client_id: str, text: str) -> list[Problem]:
         self.save_button.setEnabled(False)
-        self.session.say(tr("The configuration is being checked …"))
+        self.save_button.setText(tr("Checking …"))
         try:
             return await self.session.read(lambda storage: plugin_problems(storage, client_id, text))
         finally:
+            self.save_button.setText(tr("Save"))
             self._mark()
 
     def _ask_whether(self, node: Node, text: str, doubts: list[Problem]) -> None:
@@ -319,9 +336,13 @@ class CustomizingPage(Page):
                 self._ask_who_wins(node, stored)
                 return
         problems = [problem for problem in error.problems if isinstance(problem, Problem)]
-        if any(problem.line for problem in problems):
-            self.editor.set_problems(problems)
-        self.error_bar.show_text(tr("Not saved. {error}", error=error))
+        first = next((problem for problem in problems if problem.line), None)
+        if first is None:
+            self.error_bar.show_text(tr("Not saved. {error}", error=error))
+            return
+        self.editor.set_problems(problems)
+        self._go_to(first)
+        self.error_bar.show_text(tr("Not saved. What is wrong stands below the text."))
 
     def _ask_who_wins(self, node: Node, stored: str) -> None:
         box = QMessageBox(QMessageBox.Icon.Warning, tr("Changed by somebody else"), "", parent=self)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QMessageBox, QPushButton
 
 from databus_core.engine.storage import Storage
@@ -42,7 +43,7 @@ def choose(desk: Desk, page: CustomizingPage, number: int) -> None:
     area = page.nodes.visualItemRect(page.nodes.item(number))
     desk.qtbot.mouseClick(page.nodes.viewport(), Qt.MouseButton.LeftButton, pos=area.center())
     node = page.nodes.item(number).data(Qt.ItemDataRole.UserRole)
-    desk.until(lambda: page.place.text().startswith(f"{node.name},"))
+    desk.until(lambda: page.place.toolTip() == f"{node.name}\n{node.path}")
 
 
 def write(desk: Desk, page: CustomizingPage, text: str) -> None:
@@ -103,6 +104,11 @@ def test_a_draft_outlives_looking_at_other_documents_and_pages(desk: Desk, page:
     desk.until(lambda: page.editor.text() == "{ my draft")
     assert page.unsaved_sign.isVisible()
     desk.qtbot.mouseClick(page.revert_button, Qt.MouseButton.LeftButton)
+    desk.qtbot.mouseClick(button_of(question(desk, page), "Cancel"), Qt.MouseButton.LeftButton)
+    desk.until(lambda: not page.findChildren(QMessageBox))
+    assert page.editor.text() == "{ my draft"
+    desk.qtbot.mouseClick(page.revert_button, Qt.MouseButton.LeftButton)
+    desk.qtbot.mouseClick(button_of(question(desk, page), "Drop my changes"), Qt.MouseButton.LeftButton)
     desk.until(lambda: page.editor.text() == stored(desk))
     assert not page.unsaved
 
@@ -269,3 +275,23 @@ def test_what_a_plug_in_itself_says_is_asked_about(desk: Desk, page: Customizing
     desk.qtbot.keyClick(box, Qt.Key.Key_Escape)
     desk.until(lambda: not page.findChildren(QMessageBox))
     assert "not_there" not in stored(desk)
+
+
+def test_the_place_is_said_in_words(desk: Desk, page: CustomizingPage) -> None:
+    assert page.place.text() == "Configuration of client demo"
+    choose(desk, page, 1)
+    assert page.place.text() == str(desk.folder / "prices.json")
+
+
+def test_a_text_that_is_no_json_is_told_once_and_brought_to_sight(desk: Desk, page: CustomizingPage) -> None:
+    kept = stored(desk)
+    write(desk, page, kept.rstrip().removesuffix("}").rstrip() + ",\n}\n")
+    line = kept.rstrip().count("\n")
+    page.editor.editor.moveCursor(QTextCursor.MoveOperation.Start)
+    save(desk, page)
+    desk.until(lambda: page.error_bar.text.startswith("Not saved."))
+    assert page.editor.problem_list.item(0).text() == f"line {line}: there is a comma too many"
+    assert page.editor.problem_list.count() == 1
+    assert "comma" not in page.error_bar.text
+    assert page.editor.editor.textCursor().blockNumber() + 1 == line
+    assert stored(desk) == kept
