@@ -32,8 +32,11 @@ from databus_gui.theme import Meaning, icon
 from databus_gui.widgets.attachments import AttachmentRow
 from databus_gui.widgets.box import Box
 from databus_gui.widgets.empty_state import EmptyState
+from databus_gui.widgets.long_text import clipped
 
 ITEM_ROLE = Qt.ItemDataRole.UserRole
+ERROR_SHOWN = 4000
+"""Letters of what one puller has to say."""
 
 
 class PeekPage(Page):
@@ -74,9 +77,11 @@ class PeekPage(Page):
             self.tree.setColumnWidth(column, width)
         self.tree.currentItemChanged.connect(self._on_item_chosen)
         self.attachments = Box(tr("Attachments"))
+        self.errors = Box(tr("Errors"))
         below = QWidget()
         column = QVBoxLayout(below)
         column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.errors)
         column.addWidget(self.attachments)
         column.addStretch(1)
         self._below = scrolled = QScrollArea(widgetResizable=True)
@@ -86,7 +91,7 @@ class PeekPage(Page):
         divided = QSplitter(Qt.Orientation.Vertical, childrenCollapsible=False)
         divided.addWidget(self.tree)
         divided.addWidget(scrolled)
-        divided.setSizes([420, 150])
+        divided.setSizes([390, 180])
         self.body.addLayout(line)
         self.body.addWidget(self.busy)
         self.body.addWidget(divided, 1)
@@ -142,9 +147,10 @@ class PeekPage(Page):
     def _show_nothing(self, sentence: str) -> None:
         self.tree.clear()
         self.attachments.clear()
+        self.errors.clear()
         self._below.hide()
         self.said.setText(sentence)
-        one_client = tr("This page asks the sources of one client, now the ones of root. There are none to ask.")
+        one_client = tr("This page asks the sources of one client, now of root. There are none.")
         if self.passenger.count() or not self.empty.say_one_client(one_client):
             self.empty.say(self._hint if self.passenger.count() and self.busy.isHidden() else "")
 
@@ -183,7 +189,13 @@ class PeekPage(Page):
             self.tree.addTopLevelItem(_puller_item(puller, self.session.names))
         self.tree.expandAll()
         self.said.setText(_summary(pullers))
-        self._below.setVisible(any(puller.items for puller in pullers))
+        failed = [puller for puller in pullers if puller.offered and puller.error]
+        for puller in failed:
+            self.errors.body.addWidget(_error(f"{self.session.names.short(puller.puller)}: {puller.error}"))
+        self.errors.setVisible(bool(failed))
+        seen = any(puller.items for puller in pullers)
+        self.attachments.setVisible(seen)
+        self._below.setVisible(seen or bool(failed))
         for item in _items(self.tree):
             if item.childCount():
                 self.tree.setCurrentItem(cast("QTreeWidgetItem", item.child(0)))
@@ -210,10 +222,23 @@ def _summary(pullers: list[PullerPeek]) -> str:
     if not pullers:
         return tr("This client passenger has no pullers.")
     waiting = sum(len(puller.items) for puller in pullers)
+    new = sum(item.known is None for puller in pullers for item in puller.items)
+    errors = sum(len(puller.error.splitlines()) for puller in pullers if puller.offered)
     if waiting:
-        new = sum(item.known is None for puller in pullers for item in puller.items)
-        return count(waiting, "1 passenger waits", "{n} passengers wait") + tr(", {n} of them new.", n=f"{new:,}")
-    return tr("Nothing could be seen.") if any(puller.error for puller in pullers) else tr("Nothing waits.")
+        said = count(waiting, "1 passenger waits", "{n} passengers wait") + tr(", {n} of them new", n=f"{new:,}")
+    else:
+        said = tr("0 new") if errors else tr("Nothing waits")
+    told = count(errors, "; 1 error, which stands below", "; {n} errors, which stand below") if errors else ""
+    return f"{said}{told}."
+
+
+def _error(text: str) -> QLabel:
+    label = QLabel(clipped(text, ERROR_SHOWN), wordWrap=True, textFormat=Qt.TextFormat.PlainText)
+    label.setProperty("meaning", Meaning.BAD.value)
+    label.setTextInteractionFlags(
+        Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+    )
+    return label
 
 
 def _items(tree: QTreeWidget) -> list[QTreeWidgetItem]:

@@ -48,7 +48,7 @@ class EmptyState(QLabel):
         if fitting:
             links = [f'<a href="{escape(each)}">{escape(each)}</a>' for each in others[:CLIENTS_SHOWN]]
             links += ["…"] if len(others) > CLIENTS_SHOWN else []
-            self.setText(f"{self.text()}<br><br>{escape(tr('Look at'))} {' · '.join(links)}")
+            self.setText(f"{self.text()}<br><br>{escape(tr('Look at client'))} {' · '.join(links)}")
         return fitting
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

@@ -86,9 +86,7 @@ class LogsPage(Page):
             text = tr("No trip has written a log yet.\nEach trip writes one as soon as it departs.")
         if self.model.total:
             self.elsewhere.say("")
-        elif self.elsewhere.say_one_client(
-            tr("This page shows the logs of one client, now the ones of root. There are none to show.")
-        ):
+        elif self.elsewhere.say_one_client(tr("This page shows the logs of one client, now of root. There are none.")):
             text = ""
         self.table.empty_text = text
 

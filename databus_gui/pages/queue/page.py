@@ -104,9 +104,7 @@ class QueuePage(Page):
             text = tr("The queue is empty.\nPassengers appear here as soon as a puller finds them.")
         if self.model.total:
             self.elsewhere.say("")
-        elif self.elsewhere.say_one_client(
-            tr("This page shows the queue of one client, now the one of root. There is nothing in it to show.")
-        ):
+        elif self.elsewhere.say_one_client(tr("This page shows the queue of one client, now of root. It is empty.")):
             text = ""
         self.table.empty_text = text
 
@@ -179,7 +177,7 @@ class QueuePage(Page):
     def _columns(self) -> list[Column[QueueRow]]:
         return [
             Column(
-                key="pulled", title=tr("Pulled"), text=lambda row: local_time(row.pulled_at), width=142,
+                key="pulled", title=tr("Pulled"), text=lambda row: local_time(row.pulled_at), width=154,
                 sort_key=QueueOrder.PULLED_AT,
                 tooltip=lambda row: f"{ago(row.pulled_at)}\n{local_time_with_zone(row.pulled_at)}",
             ),

@@ -134,7 +134,17 @@ def test_a_broken_source_is_an_error_in_words(desk: Desk, stage: Stage, page: Pe
     stage.on_pull = fail
     click_peek(desk, page)
     assert "the shop does not answer" in puller(page).text(3)
-    assert page.said.text() == "Nothing could be seen."
+    assert page.said.text() == "0 new; 1 error, which stands below."
+    told = [label for label in page.errors.findChildren(QLabel) if "the shop does not answer" in label.text()]
+    assert [label.isVisible() for label in told] == [True]
+    assert told[0].textInteractionFlags() & Qt.TextInteractionFlag.TextSelectableByMouse
+
+
+def test_the_page_says_what_it_is_for_until_somebody_asks(desk: Desk, page: PeekPage) -> None:
+    desk.until(page.empty.isVisible)
+    assert "Nobody has asked yet." in page.empty.text()
+    click_peek(desk, page)
+    assert not page.empty.isVisible()
 
 
 def test_a_client_without_passengers_has_nothing_to_peek_at(desk: Desk, page: PeekPage) -> None:
