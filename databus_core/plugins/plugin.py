@@ -78,9 +78,9 @@ class Plugin:
     def problems(self) -> Sentences:
         """What already speaks against working, one sentence each: a folder that is missing, a driver not installed.
 
-        Called by `databus check`, also beside a trip of the same plug-in: it only looks, has no side effect, and does
-        not wait long; a connection to another computer needs a time limit of seconds. May be a plain function,
-        `async def`, or an (async) generator.
+        Called by `databus check` and before a configuration is saved in the desktop app, also beside a trip of the same
+        plug-in: it only looks, has no side effect, and does not wait long; a connection to another computer needs a
+        time limit of seconds. May be a plain function, `async def`, or an (async) generator.
         """
         return ()
 

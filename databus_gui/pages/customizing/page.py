@@ -286,8 +286,8 @@ class CustomizingPage(Page):
         box.setText(
             count(
                 len(doubts),
-                "With this configuration trips would fail: there is a problem.",
-                "With this configuration trips would fail: there are {n} problems.",
+                "This configuration would not work: there is a problem.",
+                "This configuration would not work: there are {n} problems.",
             )
         )
         told = [f"• {clipped(str(problem), DOUBT_SHOWN)}" for problem in doubts[:ASKED_ABOUT]]
