@@ -20,11 +20,11 @@ from databus_core.engine.check import problems_with
 from databus_core.engine.control import command
 from databus_core.engine.dispatcher import Dispatcher, ErrorWatch
 from databus_core.engine.factories import Factories
-from databus_core.engine.new_ticket import make_ticket
+from databus_core.engine.new_ticket import SQL_MODULE, make_ticket, sql_arguments
 from databus_core.engine.peek import peek as peek_sources
 from databus_core.engine.stop_signals import on_stop_signals
 from databus_core.engine.storage import Storage
-from databus_core.errors import DatabaseHeldError
+from databus_core.errors import DatabaseHeldError, ExportStopped
 from databus_core.model.holder import Holder
 from databus_core.model.query import LogQuery, Query
 from databus_core.model.queue_entry import QueueStatus
@@ -167,6 +167,64 @@ def drive(client: ClientArgument, passenger: PassengerArgument, ticket_file: Tic
 
 
 @app.command()
+def export(
+    client: ClientArgument,
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="DATABASE",
+            help="Where to: a ticket, which names its database; or an address such as sqlite:///copy.sqlite, or "
+            "postgresql://user@host:5432/databus.",
+        ),
+    ],
+    ticket_file: TicketOption = TICKET,
+) -> None:
+    """Copy a client with its queue, logs and configuration to another database.
+
+    A running dispatcher does it, and pauses meanwhile. Ctrl-C stops it; the next export goes on from there.
+    """
+    with errors_in_words():
+        ticket = DispatcherTicket.load(ticket_file)
+        module, arguments, folder = _destination(to)
+        holder = Factories(ticket).database(terminal.warn).holder()
+        if holder is not None and holder.control:
+            say(f"{holder.program} copies ...")
+            where = {"database_module": module, "database_arguments": arguments, "folder": str(folder)}
+            copied = command(holder.control, "export", patience=None, client_id=client, **where)["copied"]
+        else:
+            dispatcher = Dispatcher(ticket, program="databus export")
+            copied = asyncio.run(_export(dispatcher, client, module, arguments, folder))
+        say(f"{client} is copied; {copied:,} passenger{' was' if copied == 1 else 's were'} new there.")
+
+
+def _destination(to: str) -> tuple[str, dict[str, Any], Path]:
+    """Module and arguments of a database, and the folder where its relative paths start."""
+    if "://" not in to and Path(to).is_file():
+        ticket = DispatcherTicket.load(to)
+        return ticket.database_module, ticket.database_arguments, ticket.folder
+    return SQL_MODULE, sql_arguments(to, "--to"), Path.cwd()
+
+
+async def _export(dispatcher: Dispatcher, client: str, module: str, arguments: dict[str, Any], folder: Path) -> int:
+    """In this process; a signal stops it behind the page at hand."""
+    await dispatcher.start(paused=True)
+    try:
+        with terminal.progress_bar("passengers") as progress:
+            work = asyncio.ensure_future(dispatcher.export(client, module, arguments, progress, folder))
+
+            def stop() -> None:
+                work.cancel()
+
+            with on_stop_signals(stop):
+                return await work
+    except asyncio.CancelledError:
+        raise ExportStopped("The export was stopped. The next one goes on from there.") from None
+    finally:
+        await dispatcher.shut_down()
+
+
+@app.command()
 def expedite(client: ClientArgument, passenger: PassengerArgument, ticket_file: TicketOption = TICKET) -> None:
     """Let the running dispatcher (desktop app or `databus run`) make one trip of one client passenger now."""
     with errors_in_words():
@@ -175,7 +233,7 @@ def expedite(client: ClientArgument, passenger: PassengerArgument, ticket_file: 
         say(f"{client} / {passenger} departs.")
 
 
-def _tell_dispatcher(ticket: DispatcherTicket, verb: str, **arguments: object) -> None:
+def _tell_dispatcher(ticket: DispatcherTicket, verb: str, **arguments: Any) -> None:
     """Send a command to the dispatcher that holds the ticket's database."""
     database = Factories(ticket).database(terminal.warn)
     holder = database.holder()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import orjson
+import rich.progress
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -118,6 +119,19 @@ def say_left(trips: Sequence[RunningTrip]) -> None:
 
 def _route(log: Log) -> str:
     return f"{log.client_id} / {log.client_passenger}"
+
+
+@contextmanager
+def progress_bar(what: str) -> Generator[Callable[[int, int], None]]:
+    """A bar, where there is a terminal; the function inside says how many of how many are done, from any thread."""
+    with rich.progress.Progress(
+        *rich.progress.Progress.get_default_columns(),
+        rich.progress.MofNCompleteColumn(),
+        console=err,
+        disable=not err.is_terminal,
+    ) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _clock(log: Log) -> str:

@@ -70,14 +70,17 @@ class ControlListener:
             connection.send_bytes(orjson.dumps(reply))
 
 
-def command(address: str, verb: str, **arguments: object) -> Reply:
-    """Send one command to the dispatcher at that address; answers its reply. Raises DispatcherError."""
+def command(address: str, verb: str, *, patience: float | None = ANSWER_SECONDS, **arguments: object) -> Reply:
+    """Send one command to the dispatcher at that address; answers its reply. Raises DispatcherError.
+
+    `patience` is how many seconds the answer may take; None waits for ever.
+    """
     host, port, key = address.split(":")
     try:
         with Client((host, int(port)), authkey=key.encode()) as connection:
             connection.send_bytes(orjson.dumps({"verb": verb, **arguments}))
-            if not connection.poll(ANSWER_SECONDS):
-                raise DispatcherError(f"The running dispatcher did not answer within {ANSWER_SECONDS:g} seconds.")
+            if not connection.poll(patience):
+                raise DispatcherError(f"The running dispatcher did not answer within {patience:g} seconds.")
             reply: Reply = orjson.loads(connection.recv_bytes())
     except (OSError, EOFError, AuthenticationError) as error:
         raise DispatcherError(f"The running dispatcher cannot be reached: {error}") from error

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import threading
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from databus_core.engine.bus_ticket import BusTicket
@@ -22,7 +24,7 @@ from databus_core.engine.threads import in_daemon_thread
 from databus_core.engine.timetable import Timetable
 from databus_core.engine.traffic import RunningTrip, Traffic
 from databus_core.engine.trip import Trip
-from databus_core.errors import DatabusError, DispatcherError, TicketError
+from databus_core.errors import DatabusError, DispatcherError, ExportStopped, TicketError
 from databus_core.files import write_durably
 from databus_core.model.client import Client, ClientPassenger
 from databus_core.model.clock import now
@@ -289,25 +291,35 @@ class Dispatcher:
         database_module: str,
         database_arguments: dict[str, Any],
         progress: Progress | None = None,
+        folder: Path | None = None,
     ) -> int:
         """Copy a client with its queue and logs to another database; the dispatcher is paused meanwhile.
 
-        Answers the number of passengers that were new there. `progress` is called in a worker thread. Await it, or
-        make it a task to have it in the background. Raises DatabusError.
+        Answers the number of passengers that were new there. `progress` is called in a worker thread; relative paths
+        in the arguments start at `folder`, or at the ticket's. Await it, or make it a task to have it in the
+        background; cancelled, it stops soon, and the next export goes on from there. Raises DatabusError.
         """
-        folder, report = self._ticket.folder, self._events.failed
-        context = DatabaseContext(folder=folder, arguments=database_arguments, report=report)
+        client_id = self._roster.client_id(client_id)
+        context = DatabaseContext(
+            folder=folder or self._ticket.folder, arguments=database_arguments, report=self._events.failed
+        )
         target = self.factory.create(Database, database_module, context)
+        stopped = threading.Event()
 
         def copy(storage: Storage) -> int:
             target.open(Holder(f"{self._program} (export)"))
-            try:
-                return export_client(storage.database, target, client_id, progress or _no_progress)
-            finally:
-                target.close()
+            with closing(target):
+                return export_client(storage.database, target, client_id, progress or _no_progress, stopped.is_set)
 
         async with self._paused():
-            return await self.read(copy)
+            copying = asyncio.ensure_future(self.read(copy))
+            try:
+                return await asyncio.shield(copying)
+            except asyncio.CancelledError:
+                stopped.set()
+                with suppress(ExportStopped):
+                    await copying  # nothing may travel before it has let go of the databases
+                raise
 
     async def apply(self, ticket: DispatcherTicket) -> None:
         """Take another ticket into force, and save it to its file if it has one; running trips are finished first.
@@ -414,6 +426,10 @@ class Dispatcher:
             client_id = self._roster.client_id(client_id)
             arguments["status"] = QueueStatus(arguments["status"])
             await self.change(lambda storage: storage.queue(client_id).set_step(**arguments), Change.QUEUE, client_id)
+        elif verb == "export":
+            module, options, folder = (arguments[name] for name in ("database_module", "database_arguments", "folder"))
+            copied = await self.export(client_id, module, options, folder=Path(folder))
+            return {"state": self._state, "copied": copied}
         else:
             raise DispatcherError(f"The running dispatcher does not know the command {verb!r}.")
         return {"state": self._state}

@@ -32,7 +32,7 @@ def make_ticket(folder: Path, *, demo: bool, database: str, report: Callable[[st
     file = folder / TICKET
     if file.exists():
         raise TicketError(file, Problem((), "exists already."))
-    options: dict[str, Any] = {"database_module": SQL_MODULE, "database_arguments": _arguments(database)}
+    options = {"database_module": SQL_MODULE, "database_arguments": sql_arguments(database, "--database")}
     with tempfile.TemporaryDirectory(prefix="databus-new-") as place:
         pattern = DispatcherTicket.load(make_ticket_folder(Path(place) / "folder", demo=demo))
         data = str(pattern.database_arguments["database_dir"])
@@ -46,13 +46,14 @@ def make_ticket(folder: Path, *, demo: bool, database: str, report: Callable[[st
     return file
 
 
-def _arguments(database: str) -> dict[str, Any]:
+def sql_arguments(database: str, option: str) -> dict[str, Any]:
+    """Arguments of the SQL engine for "sqlite" or an address. Raises TicketError, which names the option."""
     if database == "sqlite":
         return {"file": SQLITE_FILE}
     if "://" in database:
         return {"url": database}
     allowed = "sqlite, or an address such as postgresql://user@host:5432/database"
-    raise TicketError("--database", Problem((), f"{database!r:.80} is not allowed; allowed are {allowed}."))
+    raise TicketError(option, Problem((), f"{database!r:.80} is not allowed; allowed are {allowed}."))
 
 
 def _fill(ticket: DispatcherTicket, pattern: DispatcherTicket, report: Callable[[str], None]) -> None:

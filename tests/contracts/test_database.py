@@ -11,6 +11,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ from databus_core.model.client import ROOT
 from databus_core.model.clock import now
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry, MessageType
-from databus_core.model.query import LogQuery, Query, QueueCounts, QueueOrder
+from databus_core.model.query import LogQuery, Query, QueueCounts, QueueOrder, QueueRow, Rows
 from databus_core.model.queue_entry import QueueEntry, QueueStatus
 from databus_core.model.trip import TripRecord
 from databus_core.plugins.database import Database
@@ -743,6 +744,42 @@ def test_a_query_filters_and_sorts(
     database = again(engine, database, tmp_path)
     assert ids(database, **filters) == expected
     database.close()
+
+
+@pytest.mark.parametrize("order", QueueOrder)
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize(
+    "filters", [{}, {"status": QueueStatus.INCOMPLETE}, {"text": "shop", "pulled_from": minutes(2)}]
+)
+def test_pages_behind_a_row_make_the_whole(
+    database: Database, order: QueueOrder, descending: bool, filters: dict[str, object]
+) -> None:
+    made = [
+        entry(
+            f"{number % 5}-{number}",
+            source_system="shop" if number % 4 else "shop 2",
+            client_passenger=("orders", "letters", "Äpfel")[number % 3],
+            pulled_at=minutes(number // 6),
+        )
+        for number in range(50)
+    ]
+    for one in made[::7]:
+        completed(one)
+    database.seat(ROOT, made)
+    query = Query(**({"client_id": ROOT, "order": order, "descending": descending} | filters))  # type: ignore[arg-type]
+    whole = database.queue_rows(query)
+    rows: list[QueueRow] = []
+    while True:
+        page = database.queue_rows(replace(query, limit=7, after=rows[-1] if rows else None))
+        assert page.total == whole.total
+        if not page.rows:
+            break
+        rows += page.rows
+        if len(rows) == 14:
+            database.remove(ROOT, [rows[-1].internal_id])  # who is gone still says where to go on
+            whole = Rows(whole.rows, whole.total - 1)
+    assert rows == whole.rows
+    assert len(rows) > 30
 
 
 def test_counts_by_client_passenger(engine: Engine, database: Database, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ class Shy(Puller):
         return []
 """
 
-COMMANDS = {"run", "drive", "expedite", "new", "check", "queue", "queue-set", "logs", "peek"}
+COMMANDS = {"run", "drive", "expedite", "export", "new", "check", "queue", "queue-set", "logs", "peek"}
 
 
 @pytest.fixture
@@ -495,3 +495,49 @@ def test_a_damaged_configuration_is_told_and_harms_no_other_client(folder: Path)
     assert checked.exit_code == 2
     assert "root" in checked.stderr
     assert in_process(folder, "drive", "demo", "orders").exit_code == 0
+
+
+# Export -------------------------------------------------------------------------------------------------------------
+
+
+def test_export_copies_to_an_address_or_to_the_database_of_a_ticket(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert in_process(folder, "drive", "demo", "orders").exit_code == 0
+    monkeypatch.chdir(tmp_path)
+    for to in ("sqlite:///copy.sqlite", "sqlite:///copy.sqlite"):
+        copied = in_process(folder, "export", "demo", "--to", to)
+        assert copied.exit_code == 0, copied.stderr
+    assert "0 passengers were new" in copied.stdout
+    other = tmp_path / "other"
+    other.mkdir()
+    arguments = {"database_module": "databus_core.database.sql", "database_arguments": {"file": "here.sqlite"}}
+    (other / "ticket.json").write_text(json.dumps(arguments))
+    copied = in_process(folder, "export", "demo", "--to", str(other / "ticket.json"))
+    assert "2 passengers were new" in copied.stdout, copied.stderr
+    assert (other / "here.sqlite").exists()
+    original, copy = (answered(place, "queue", "demo") for place in (folder, other))
+    assert copy == original
+    (tmp_path / "ticket2.json").write_text(json.dumps(arguments | {"database_arguments": {"file": "copy.sqlite"}}))
+    assert json.loads(invoke("queue", "demo", "--json", "--ticket", "ticket2.json").stdout) == original
+
+
+@pytest.mark.parametrize(
+    ("to", "said"),
+    [
+        ("nowhere", "--to: 'nowhere' is not allowed; allowed are sqlite, or an address"),
+        ("oracle://db/x", "allowed are sqlite, postgresql"),
+        ("postgresql://127.0.0.1:1/x", "PostgreSQL database x on 127.0.0.1:1"),
+    ],
+)
+def test_export_to_what_is_no_database_is_refused_in_words(folder: Path, to: str, said: str) -> None:
+    refused = in_process(folder, "export", "demo", "--to", to)
+    assert refused.exit_code == 2
+    assert said in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_export_of_a_client_that_is_none_is_refused(folder: Path, tmp_path: Path) -> None:
+    refused = in_process(folder, "export", "nobody", "--to", f"sqlite:///{tmp_path}/copy.sqlite")
+    assert refused.exit_code == 2
+    assert "nobody" in refused.stderr

@@ -138,6 +138,11 @@ def test_a_running_dispatcher_is_watched_directed_and_stopped_from_outside(demo:
         assert [one["internal_id"] for one in answered(demo, "queue", "demo", "--status", "incomplete")] == [
             order["internal_id"]
         ]
+        exported = databus(demo, "export", "demo", "--to", "sqlite:///copy.sqlite")
+        assert exported.returncode == 0, exported.stderr
+        assert "databus run copies" in exported.stdout
+        assert (demo / "copy.sqlite").exists()
+
         expedited = databus(demo, "expedite", "demo", ORDERS)
         assert expedited.returncode == 0, expedited.stderr
         wait_until(lambda: answered(demo, "queue", "demo", "--status", "incomplete") == [])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -24,6 +25,7 @@ class _Places(Protocol):
     def add(self, value: Place) -> None: ...
     def remove(self, value: Place) -> None: ...
     def bisect_left(self, value: tuple[Any, ...]) -> int: ...
+    def bisect_right(self, value: tuple[Any, ...]) -> int: ...
     def islice(self, start: int, stop: int, reverse: bool = False) -> Iterator[Place]: ...
     def __getitem__(self, position: int) -> Place: ...
     def __iter__(self) -> Iterator[Place]: ...
@@ -125,7 +127,8 @@ class QueueIndex:
         if others or query.text or query.order is not QueueOrder.PULLED_AT:
             return self._scan(query, places.islice(first, max(first, last)))
         total = max(0, last - first)
-        start, stop = min(query.offset, total), min(query.offset + query.limit, total)
+        first, last = _beyond(query, places, first, max(first, last))
+        start, stop = (min(number, last - first) for number in (query.offset, query.offset + query.limit))
         if query.descending:
             page = places.islice(last - stop, last - start, reverse=True)
         else:
@@ -152,11 +155,35 @@ class QueueIndex:
     def _scan(self, query: Query, places: Iterable[Place]) -> Rows[QueueRow]:
         text = query.text.casefold()
         rows = [row for _, internal_id in places if _matches(row := self._rows[internal_id], query, text)]
+        sort_key = _sort_key(query.order)
         if query.order is not QueueOrder.PULLED_AT:
-            rows.sort(key=lambda row: str(getattr(row, query.order.value)))
+            rows.sort(key=sort_key)
+        total, first, last = len(rows), 0, len(rows)
+        if query.after is not None and query.descending:
+            last = bisect_left(rows, sort_key(query.after), key=sort_key)
+        elif query.after is not None:
+            first = bisect_right(rows, sort_key(query.after), key=sort_key)
+        rows = rows[first:last]
         if query.descending:
             rows.reverse()
-        return Rows(rows[query.offset : query.offset + query.limit], len(rows))
+        return Rows(rows[query.offset : query.offset + query.limit], total)
+
+
+def _beyond(query: Query, places: _Places, first: int, last: int) -> tuple[int, int]:
+    """The part of `places[first:last]` that comes after the row which the query names."""
+    if query.after is None:
+        return first, last
+    place = _place(query.after)
+    if query.descending:
+        return first, max(first, min(last, places.bisect_left(place)))
+    return min(last, max(first, places.bisect_right(place))), last
+
+
+def _sort_key(order: QueueOrder) -> Callable[[QueueRow], tuple[Any, ...]]:
+    """What rows are sorted by; the last parts make it unique."""
+    if order is QueueOrder.PULLED_AT:
+        return _place
+    return lambda row: (str(getattr(row, order.value)), *_place(row))
 
 
 def _key(row: QueueRow) -> tuple[str, str]:
