@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import filelock
-import orjson
 
 from databus_core.errors import DatabaseHeldError
 from databus_core.files import replace, write_new
-from databus_core.model.clock import format_time, parse_time
 from databus_core.model.holder import Holder
 
 PATIENCE = 0.3
@@ -44,7 +42,7 @@ class ProcessLock:
         """Say who holds the data, to nobody but the same user: it holds the key to the process's control socket."""
         temporary = self._holder_file.with_name(f"{self._holder_file.name}.tmp")
         temporary.unlink(missing_ok=True)
-        write_new(temporary, [_document(holder)], mode=0o600)
+        write_new(temporary, [holder.text().encode()], mode=0o600)
         replace(temporary, self._holder_file)
 
     def release(self) -> None:
@@ -69,26 +67,6 @@ class ProcessLock:
     def _written(self) -> Holder | None:
         """What the holder wrote about itself; None if it did not come that far."""
         try:
-            document = orjson.loads(self._holder_file.read_bytes())
-            return Holder(
-                program=str(document["program"]),
-                pid=int(document["pid"]),
-                host=str(document["host"]),
-                since=parse_time(document["since"]),
-                control=str(document["control"]),
-            )
-        except (OSError, ValueError, KeyError, TypeError):
+            return Holder.parse(self._holder_file.read_text("utf-8"))
+        except (OSError, ValueError):
             return None
-
-
-def _document(holder: Holder) -> bytes:
-    return orjson.dumps(
-        {
-            "program": holder.program,
-            "pid": holder.pid,
-            "host": holder.host,
-            "since": format_time(holder.since),
-            "control": holder.control,
-        },
-        option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE,
-    )

@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-import orjson
 from sqlalchemy import URL, Connection, create_engine, delete, insert, inspect, select, text
 from sqlalchemy.pool import NullPool
 
 from databus_core.database._shared.process_lock import ProcessLock
 from databus_core.database.sql.tables import Tables
 from databus_core.errors import DatabaseHeldError
-from databus_core.model.clock import format_time, parse_time
 from databus_core.model.holder import Holder
 
 PATIENCE = 2.0
@@ -106,7 +104,7 @@ class ServerHold:
 
     def announce(self, connection: Connection, holder: Holder) -> None:
         connection.execute(delete(self._table))
-        connection.execute(insert(self._table), {"id": 1, "document": _document(holder)})
+        connection.execute(insert(self._table), {"id": 1, "document": holder.text()})
         connection.commit()
 
     def leave(self, connection: Connection) -> None:
@@ -126,7 +124,7 @@ class ServerHold:
             return None
         document = connection.execute(select(self._table.c.document)).scalar()
         connection.commit()
-        return None if document is None else _holder(document)
+        return None if document is None else Holder.parse(document)
 
 
 _TAKE = {
@@ -137,20 +135,3 @@ _TAKE = {
 }
 _TAKEN = {"postgresql": 1, "mariadb": 1, "mssql": 0}
 """The answer from which on the lock is had."""
-
-
-def _document(holder: Holder) -> str:
-    return orjson.dumps(
-        {
-            "program": holder.program,
-            "pid": holder.pid,
-            "host": holder.host,
-            "since": format_time(holder.since),
-            "control": holder.control,
-        }
-    ).decode()
-
-
-def _holder(document: str) -> Holder:
-    values: dict[str, Any] = orjson.loads(document)
-    return Holder(values["program"], values["pid"], values["host"], parse_time(values["since"]), values["control"])
