@@ -7,13 +7,14 @@ import json
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from databus_core.database._shared.disk_watch import GIB
-from databus_core.errors import DamagedError, DatabaseError, FactoryError, NotFoundError
+from databus_core.errors import AttachmentError, DamagedError, DatabaseError, FactoryError, NotFoundError
 from databus_core.model.attachment import Attachment, AttachmentFormat
 from databus_core.model.clock import parse_time
 from databus_core.model.holder import Holder
@@ -695,27 +696,53 @@ def test_a_status_update_writes_the_passengers_file_only(tmp_path: Path) -> None
     assert set(files(folder)) == {"passenger.json", "attachments/a.txt"}
 
 
-def test_an_update_deletes_nothing(tmp_path: Path) -> None:
+def test_what_an_update_supersedes_goes_and_nothing_else(tmp_path: Path) -> None:
     database = JSON_FILES.opened(tmp_path)
     one = entry(internal_id="id-1", attachments=[Attachment.text("order.xml", "1"), Attachment.text("b.txt", "b")])
     database.seat("root", [one])
-    for text in ("2", "3"):
+    folder = tmp_path / "data/json_db/clients/root/pqueue/id-1"
+    (folder / "attachments/note of a person.txt").write_text("mine")
+    for text, file in (("2", {"file": "order.2.xml"}), ("3", {}), ("4", {"file": "order.2.xml"})):
         one.attachments[0].set_text(text)
         database.update("root", [one])
+        found = files(folder)
+        document = json.loads(found.pop("passenger.json"))
+        assert document["attachments"][0] == {"name": "order.xml", "format": "text"} | file
+        assert found == {
+            f"attachments/{file.get('file', 'order.xml')}": text.encode(),
+            "attachments/b.txt": b"b",
+            "attachments/note of a person.txt": b"mine",
+        }
     del one.attachments[1]
     database.update("root", [one])
-    folder = tmp_path / "data/json_db/clients/root/pqueue/id-1"
-    found = files(folder)
-    document = json.loads(found.pop("passenger.json"))
-    assert document["attachments"] == [{"name": "order.xml", "format": "text", "file": "order.3.xml"}]
-    assert found == {
-        "attachments/order.xml": b"1",
-        "attachments/order.2.xml": b"2",
-        "attachments/order.3.xml": b"3",
-        "attachments/b.txt": b"b",
-    }
+    assert "attachments/b.txt" not in files(folder)
     database.remove("root", ["id-1"])
     assert not folder.exists()
+    database.close()
+
+
+def test_a_failed_update_keeps_what_it_would_supersede(tmp_path: Path) -> None:
+    database = JSON_FILES.opened(tmp_path)
+    one = entry(internal_id="id-1", attachments=[Attachment.text("a.txt", "old")])
+    database.seat("root", [one])
+    before = files(tmp_path)
+    one.attachments[0].set_text("new")
+    one.attachments.append(Attachment.from_file(tmp_path / "vanished.txt"))
+    with pytest.raises(AttachmentError):
+        database.update("root", [one])
+    assert files(tmp_path) == before
+    database.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps the file of whoever reads it")
+def test_who_reads_an_attachment_that_is_superseded_reads_on(tmp_path: Path) -> None:
+    database = JSON_FILES.opened(tmp_path)
+    one = entry(internal_id="id-1", attachments=[Attachment.text("a.txt", "old")])
+    database.seat("root", [one])
+    with database.entry("root", "id-1").attachments[0].open() as stream:
+        one.attachments[0].set_text("new")
+        database.update("root", [one])
+        assert stream.read() == b"old"
     database.close()
 
 

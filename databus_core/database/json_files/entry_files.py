@@ -13,7 +13,7 @@ from databus_core.database.json_files import codec
 from databus_core.database.json_files.content import StoredContent, chunks, file_name
 from databus_core.database.json_files.durable import Flusher, temporary_name
 from databus_core.database.json_files.layout import WORKSHOP, ClientLayout
-from databus_core.errors import DamagedError, NotFoundError
+from databus_core.errors import DamagedError, DatabaseError, NotFoundError
 from databus_core.files import make_folder, replace, sync_folder, write_new
 from databus_core.model.queue_entry import QueueEntry
 
@@ -132,12 +132,18 @@ class EntryFiles:
         self._write(work, work.source / self._arguments.queue_passenger)
 
     def update(self, entries: Sequence[QueueEntry]) -> None:
-        """Replace the files of seated entries durably, each one wholly or not at all."""
+        """Replace the files of seated entries durably, each one wholly or not at all.
+
+        What their attachments were before goes when nothing needs it any more; a crash may leave it until the entry
+        is removed.
+        """
         works: list[_Work] = []
+        superseded: list[Path] = []
         try:
             for entry in entries:
                 works.append(_Work(entry, self._workshop / temporary_name(), self.file(entry.internal_id)))
                 self._store_attachments(works[-1], works[-1].target.parent)
+                superseded += self._superseded_by(works[-1])
                 self._write(works[-1], works[-1].source)
             self._flush(works)
             while works:
@@ -148,6 +154,20 @@ class EntryFiles:
                 file.unlink(missing_ok=True)
             raise
         self._flusher.flush([], [self.folder / entry.internal_id for entry in entries])
+        for file in superseded:
+            with suppress(OSError):  # somebody reads it, which keeps it there on Windows
+                file.unlink()
+
+    def _superseded_by(self, work: _Work) -> list[Path]:
+        """The attachments' files that the stored entry has and the new one has not; nobody else's."""
+        folder = work.target.parent / self._arguments.queue_attachment_dir
+        try:
+            others = {file.name for file in folder.iterdir()} - {content.file for content in work.contents}
+            stored = self.read(work.entry.internal_id).attachments if others else []
+        except (FileNotFoundError, DatabaseError):
+            return []
+        had = {attachment.content.file for attachment in stored if isinstance(attachment.content, StoredContent)}
+        return [folder / name for name in others & had]
 
     def _write(self, work: _Work, file: Path) -> None:
         work.files.append(file)
