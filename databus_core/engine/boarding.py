@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress, islice
+from typing import Any
 
 from databus_core.engine.bus import Bus
 from databus_core.engine.queue import mention
@@ -44,10 +45,12 @@ class Boarding:
         told: set[str] = set()
         for reference in self._route.pullers:
             puller = self._bus.crew.member(Puller, reference.step_name)
-            if puller is not None:
-                for batch in self._batches(puller, reference):
-                    self._seat(batch)
-                    told |= self._notify(puller, reference.step_name, batch)
+            if puller is None:
+                self._bus.tally.failed += 1
+                continue
+            for batch in self._batches(puller, reference):
+                self._seat(batch)
+                told |= self._notify(puller, reference.step_name, batch)
         self._notify_left_over(told)
 
     def _batches(self, puller: Puller, reference: ModuleReference) -> Iterator[_Batch]:
@@ -58,7 +61,7 @@ class Boarding:
     def _offered(self, puller: Puller, name: str) -> Iterator[Passenger]:
         """What the puller offers. An error of the puller ends its own pulling and nothing else."""
         try:
-            for passenger in self._bus.crew.iterate(puller.pull):
+            for passenger in self._counted(self._bus.crew.iterate(puller.pull)):
                 unfit = passenger.unfit() if isinstance(passenger, Passenger) else "it is no Passenger"
                 if unfit:
                     self._bus.failed(name, f"Pulled {passenger!r:.200}, which cannot be seated: {unfit}")
@@ -66,6 +69,17 @@ class Boarding:
                     yield passenger
         except PluginError as error:
             self._bus.failed(name, f"Pulling failed: {error}", error)
+
+    def _counted(self, offered: Iterator[Any]) -> Iterator[Any]:
+        """The same; what the puller says that it could not read is counted."""
+        end = object()
+        while True:
+            before = len(self._bus.log.errors)
+            passenger = next(offered, end)
+            self._bus.tally.failed += len(self._bus.log.errors) - before
+            if passenger is end:
+                return
+            yield passenger
 
     def _new_entry(self, passenger: Passenger, reference: ModuleReference) -> QueueEntry:
         kind = type(passenger)
@@ -162,6 +176,7 @@ class Boarding:
         for name, entries in waiting.items():
             puller = self._bus.crew.member(Puller, name, entries[0].notification.module)
             if puller is None:
+                self._bus.tally.failed += len(entries)
                 self._store({entry.internal_id: self._bus.crew.why_missing(name) for entry in entries})
             else:
                 boarded = [self._bus.boarded(entry) for entry in entries]

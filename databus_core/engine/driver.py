@@ -75,9 +75,9 @@ class Driver:
     def _process(self, entry: QueueEntry, step: Step) -> bool:
         """One processor; answers whether the next one may go on."""
         processor = self._bus.crew.member(Processor, step.name, step.module)
-        passenger = self._bus.boarded(entry)
+        passenger = self._bus.boarded(entry) if processor is not None else None
         if processor is None or passenger is None:
-            self._not_done(entry, step, self._why_not(step))
+            self._not_begun(entry, step)
             return False
         try:
             outcome = _checked(self._bus.crew.call(lambda: processor.process(passenger)), NotYet, LeaveOut)
@@ -122,9 +122,9 @@ class Driver:
 
     def _push(self, entry: QueueEntry, step: Step) -> None:
         pusher = self._bus.crew.member(Pusher, step.name, step.module)
-        passenger = self._bus.boarded(entry)
+        passenger = self._bus.boarded(entry) if pusher is not None else None
         if pusher is None or passenger is None:
-            self._not_done(entry, step, self._why_not(step))
+            self._not_begun(entry, step)
             return
         try:
             outcome = _checked(self._bus.crew.call(lambda: pusher.push(passenger)), NotYet)
@@ -140,9 +140,12 @@ class Driver:
         self._store(entry)
         self._bus.log.of(step.name).info(f"Pushed {entry}")
 
-    def _why_not(self, step: Step) -> str:
-        """What a step says that could not even begin; the log has more."""
-        return self._bus.crew.why_missing(step.name) or "the passenger cannot be boarded"
+    def _not_begun(self, entry: QueueEntry, step: Step) -> None:
+        """Its plug-in is missing, which the log says once; or the passenger cannot be boarded, which is counted."""
+        missing = self._bus.crew.why_missing(step.name)
+        if missing:
+            self._bus.tally.failed += 1
+        self._not_done(entry, step, missing or "the passenger cannot be boarded")
 
     def _done(self, entry: QueueEntry, step: Step) -> None:
         step.attempts += 1

@@ -116,6 +116,24 @@ async def test_a_puller_that_breaks_half_way_keeps_what_it_gave(trips: Trips, st
     assert {number for _, number in stage.pushed} == {"1", "2"}
 
 
+async def test_what_a_puller_says_that_it_cannot_read_counts_as_failed(tmp_path: Path):
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "half_blind.py").write_text(
+        "from databus_core import Passenger, Puller\n"
+        "class HalfBlind(Puller):\n"
+        "    def pull(self):\n"
+        "        self.log.error('the first cannot be read')\n"
+        "        yield Passenger(external_id='2', source_system='shop')\n"
+        "        self.log.error('the third cannot be read')\n"
+    )
+    dispatcher = Dispatcher(ticket_with(tmp_path, demo=[{"name": "orders", "pullers": ["half_blind"]}]))
+    await dispatcher.start(paused=True)
+    log = await dispatcher.drive("demo", "orders")
+    await dispatcher.shut_down()
+    assert log.last is not None
+    assert log.last.message == "Trip ends: 1 seated, 0 processed, 0 pushed, 2 steps failed"
+
+
 async def test_who_was_not_notified_waits_and_is_told_again(trips: Trips, stage: Stage):
     def fail(external_id: str) -> None:
         if external_id == "2":
@@ -218,6 +236,8 @@ async def test_a_plugin_that_cannot_be_made_harms_no_other(tmp_path: Path, role:
     await dispatcher.shut_down()
     assert told in messages(log)
     assert len(stage.pushed) == (0 if role == "processors" else 2)
+    assert log.last is not None
+    assert log.last.message.endswith(", 1 step failed")
 
 
 async def test_async_plugins_work(tmp_path: Path):
