@@ -85,10 +85,19 @@ def _database_problems(ticket: DispatcherTicket, factories: Factories, remark: C
         return
     with closing(database):
         storage = Storage(database, ticket, factories)
-        yield from (f"Database: {message}" for message in reported)
         yield from _external_file_problems(ticket, database)
         for client_id in database.client_ids():
             yield from _client_problems(client_id, storage)
+            yield from _queue_problems(client_id, database)
+        yield from (f"Database: {message}" for message in reported)
+
+
+def _queue_problems(client_id: str, database: Database) -> Iterator[str]:
+    """What cannot be read of a queue, the database reports by itself."""
+    try:
+        database.queue_counts(client_id)
+    except DatabusError as error:
+        yield f"Client {client_id}: {error}"
 
 
 def _external_file_problems(ticket: DispatcherTicket, database: Database) -> Iterator[str]:

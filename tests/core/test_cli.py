@@ -247,6 +247,13 @@ def test_check_asks_plug_ins_for_problems_and_has_no_effect(tmp_path: Path) -> N
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "mails", "plugins", "ticket.json"]
 
 
+def test_check_lists_every_passenger_that_was_set_aside(folder: Path) -> None:
+    places = [folder / "data/clients" / name for name in ("root/damaged/1", "demo/damaged/2", "demo/damaged/3")]
+    for place in places:
+        place.mkdir(parents=True)
+    told(in_process(folder, "check"), *(f"Database: {place}: this passenger was set aside" for place in places))
+
+
 def test_check_lists_every_problem_of_configurations_and_plug_ins(tmp_path: Path) -> None:
     pusher = {"module": "databus_core.connectors.folder.pusher", "arguments": {"path": "x"}}
     ticket_with(

@@ -446,18 +446,24 @@ def test_a_damaged_passenger_is_set_aside_and_the_rest_goes_on(
     assert database.seat("root", [entry("A-17")]) == [True]
     database.close()
 
-    reports.clear()
-    JSON_FILES.opened(tmp_path, reports.append).close()
-    assert reports == []
+    for reading in (False, True):
+        reports.clear()
+        database = JSON_FILES.opened(tmp_path, reports.append, reading=reading)
+        database.queue_counts("root")
+        database.close()
+        (told,) = reports
+        assert str(aside if reading else f"1 passenger lies set aside in {aside.parent}") in told
+        assert "repair passenger.json and move the folder back into " in told
 
 
-def test_a_repaired_passenger_may_be_moved_back(tmp_path: Path, client: Path) -> None:
+def test_a_repaired_passenger_may_be_moved_back(tmp_path: Path, client: Path, reports: Reports) -> None:
     put(client, OLD_ID, "{")
     JSON_FILES.opened(tmp_path).close()
     aside = client / "damaged" / OLD_ID
     (aside / "passenger.json").write_text(json.dumps(passenger()))
     aside.rename(client / "pqueue" / OLD_ID)
-    database = JSON_FILES.opened(tmp_path)
+    database = JSON_FILES.opened(tmp_path, reports.append)
+    assert reports == []
     assert only_row(database).internal_id == OLD_ID
     database.close()
 

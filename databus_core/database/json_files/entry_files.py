@@ -88,6 +88,12 @@ class EntryFiles:
             raise DamagedError(f"{file}: {error}.") from error
         return entry
 
+    def damaged(self) -> list[Path]:
+        """The folders that were set aside."""
+        with suppress(FileNotFoundError):
+            return sorted(path for path in self._damaged.iterdir() if path.is_dir())
+        return []
+
     def set_aside(self, internal_id: str) -> Path:
         """Move a folder out of the queue, with all that it holds; answers where it is now."""
         make_folder(self._damaged)

@@ -34,10 +34,25 @@ class QueueFolder:
         """Passengers that some thread writes at the moment."""
         if writable:
             self._files.make_ready()
+        self._tell_who_waits_for_repair()
         self._remembered = Remembered(layout.purged)
         self._index = QueueIndex(self._stored_rows())
 
     # Opening ----------------------------------------------------------------------------------------------------
+
+    def _tell_who_waits_for_repair(self) -> None:
+        """At each opening, until a person has dealt with them: who holds the data the number, others each one."""
+        places = self._files.damaged()
+        advice = (
+            f"repair {self._files.file('').name} and move the folder back into {self._files.folder} while Databus does "
+            f"not run, or remove it"
+        )
+        if not self._writable:
+            for place in places:
+                self._context.report(f"{place}: this passenger was set aside, its file could not be read; {advice}.")
+        elif places:
+            who = "1 passenger lies" if len(places) == 1 else f"{len(places)} passengers lie"
+            self._context.report(f"{who} set aside in {places[0].parent}: {advice}.")
 
     def _stored_rows(self) -> Iterator[QueueRow]:
         for item in self._files.names():
