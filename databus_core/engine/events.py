@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import logging
 import threading
+import time
+import traceback
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, cast
 
@@ -17,7 +21,18 @@ from databus_core.plugins.observer import Change, DispatcherObserver
 BUNCH_SECONDS = 0.03
 """How long events of worker threads are gathered before the observers hear them."""
 
+SAME_ERROR_SECONDS = 60.0
+"""How often an observer's error that comes again is logged."""
+
 _logger = logging.getLogger("databus.observers")
+
+
+@dataclass(slots=True)
+class _Repeated:
+    """An error of an observer that may come with every event."""
+
+    logged_at: float
+    again: int = 0
 
 
 class Events:
@@ -34,6 +49,8 @@ class Events:
         self._changes: dict[tuple[Change, str], None] = {}
         self._scheduled = False
         self._tasks: set[asyncio.Task[object]] = set()
+        self._errors: dict[tuple[str, str], _Repeated] = {}
+        """By the observer and the place in its code."""
 
     def bind(self, loop: asyncio.AbstractEventLoop) -> None:
         """Every observer is called on this loop from now on."""
@@ -91,21 +108,37 @@ class Events:
                 self._call(observer, lambda each, c=change, i=client_id: each.changed(c, i))
 
     def _call(self, observer: DispatcherObserver, call: Callable[[DispatcherObserver], object]) -> None:
+        name = f"{type(observer).__module__}:{type(observer).__qualname__}"
         try:
             result = call(observer)
-        except Exception:  # an observer must not harm the dispatcher
-            _logger.exception("Observer %s failed", type(observer).__qualname__)
+        except Exception as error:  # noqa: BLE001 - an observer must not harm the dispatcher
+            self._log(name, error)
             return
         if inspect.iscoroutine(result):
             coroutine = cast("Coroutine[Any, Any, object]", result)
             task = asyncio.get_running_loop().create_task(coroutine, name="observer")
             self._tasks.add(task)
-            task.add_done_callback(self._task_done)
+            task.add_done_callback(functools.partial(self._task_done, name))
 
-    def _task_done(self, task: asyncio.Task[object]) -> None:
+    def _task_done(self, name: str, task: asyncio.Task[object]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            _logger.error("An observer's task failed", exc_info=task.exception())
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._log(name, error)
+
+    def _log(self, name: str, error: BaseException) -> None:
+        """An error with its traceback; the same one again only as a number, once in a while."""
+        moment = time.monotonic()
+        place = str(traceback.extract_tb(error.__traceback__)[-1])
+        known = self._errors.get((name, place))
+        if known is None:
+            self._errors[name, place] = _Repeated(moment)
+            _logger.error("Observer %s failed", name, exc_info=error)
+            return
+        known.again += 1
+        if moment - known.logged_at >= SAME_ERROR_SECONDS:
+            _logger.error("Observer %s failed again (%d): %s: %s", name, known.again, type(error).__name__, error)
+            known.logged_at, known.again = moment, 0
 
     async def settle(self, seconds: float) -> None:
         """Wait for the observers' own tasks, at most that long."""

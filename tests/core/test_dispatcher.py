@@ -21,6 +21,7 @@ from databus_core import (
     Log,
 )
 from databus_core.database.json_files import JsonFiles
+from databus_core.engine import events
 from databus_core.engine.control import ControlListener, command
 from databus_core.errors import CustomizingError, DatabaseHeldError, DispatcherError, NotFoundError
 from databus_core.model.query import LogQuery, Query
@@ -253,6 +254,25 @@ async def test_an_observer_that_fails_harms_nobody(dispatcher: Dispatcher, ear: 
     await until(lambda: len(ear.of("complete")) == 6)
     await until(lambda: "and so is my task" in caplog.text)
     assert "I am broken" in caplog.text
+    assert f"{__name__}:" in caplog.text
+    assert caplog.text.count("Traceback") == 2, "the same again is not told in full, though six trips began"
+
+
+async def test_an_observers_error_that_comes_again_is_counted(
+    dispatcher: Dispatcher, ear: Ear, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    class Broken(DispatcherObserver):
+        def trip_started(self, *_: object) -> None:
+            raise RuntimeError("I am broken")
+
+    monkeypatch.setattr(events, "SAME_ERROR_SECONDS", 0.0)
+    dispatcher.add_observer(Broken())
+    await dispatcher.start()
+    await until(lambda: len(ear.of("complete")) == 6)
+    first, *others = [record.getMessage() for record in caplog.records]
+    assert first.endswith("Broken failed")
+    assert len(others) == 5
+    assert all(message.endswith("Broken failed again (1): RuntimeError: I am broken") for message in others)
 
 
 @pytest.mark.parametrize(
