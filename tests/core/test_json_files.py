@@ -136,10 +136,10 @@ def test_the_layout_is_the_one_of_the_first_databus(tmp_path: Path) -> None:
     }
     assert found["clients/root/pqueue/id-1/attachments/order.xml"] == b"<order/>"
     assert found["clients/root/log/2026-03-18T16-46-31.954096_log-1.txt"].decode().splitlines() == [
-        '[2026-03-18T16:46:31.954096][databus.trip][info] Trip of "orders" begins',
+        '[2026-03-18T16:46:31.954096][databus.trip][info] Log of "orders"',
         "[2026-03-18T16:46:32.000000][shop][warning] low",
         "\tstock",
-        "[2026-03-18T16:47:00.000000][databus.trip][info] Trip is over",
+        "[2026-03-18T16:47:00.000000][databus.trip][info] Log is complete",
     ]
 
 
@@ -331,7 +331,10 @@ def test_a_log_that_another_process_is_writing(tmp_path: Path, old_client: Path)
         stream.write("op][error] no answer\n")
     assert [one.message for one in reader.log_entries("demo", OLD_LOG).rows] == ["no answer"]
     row = reader.log_rows(LogQuery(client_id="demo")).rows[0]
-    assert (row.length, row.worst, row.client_passenger) == (1, MessageType.ERROR, "orders")
+    assert (row.length, row.worst, row.client_passenger, row.finished_at) == (1, MessageType.ERROR, "orders", None)
+    with file.open("a") as stream:
+        stream.write("[2020-03-18T16:46:33][databus.trip][info] Trip is over\n")
+    assert reader.log_rows(LogQuery(client_id="demo")).rows[0].finished_at == parse_time("2020-03-18T16:46:33")
     file.unlink()
     with pytest.raises(NotFoundError):
         reader.log_entries("demo", OLD_LOG)

@@ -2,7 +2,7 @@
 
 Further lines of a message begin with a tab; in old files they begin with anything that is no header. A log that this
 engine writes begins with a line of the module MARKER that says whose trip it is, and ends with one that says it is
-over: people read them, `Database.log_entries` leaves them out.
+complete: people read them, `Database.log_entries` leaves them out.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ MARKER = "databus.trip"
 HEADER = re.compile(
     rb"\[(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,6})?)\]\[([^\]]*)\]\[(info|warning|error)\] ?(.*)", re.DOTALL
 )
-_BEGINS = re.compile(r'Trip of (".*") begins$')
-_OVER = "Trip is over"
+_BEGINS = re.compile(r'(?:Log of (".*")|Trip of (".*") begins)$')
+_OVER = "Log is complete"
+_OVER_BEFORE = "Trip is over"
+"""Logs of before have other marks, which said what the trip itself says in the next line."""
 
 
 def line(at: datetime, module: str, type_: MessageType, message: str) -> bytes:
@@ -37,7 +39,7 @@ def entry_line(entry: LogEntry) -> bytes:
 
 def first_line(client_passenger: str, at: datetime) -> bytes:
     """The mark at the beginning of a log."""
-    return line(at, MARKER, MessageType.INFO, f"Trip of {json.dumps(client_passenger, ensure_ascii=False)} begins")
+    return line(at, MARKER, MessageType.INFO, f"Log of {json.dumps(client_passenger, ensure_ascii=False)}")
 
 
 def last_line(at: datetime | None) -> bytes:
@@ -48,12 +50,12 @@ def last_line(at: datetime | None) -> bytes:
 def passenger_of(message: str) -> str | None:
     """The client passenger, if this is the mark at the beginning."""
     match = _BEGINS.match(message)
-    return str(json.loads(match[1])) if match else None
+    return str(json.loads(match[1] or match[2])) if match else None
 
 
 def is_over(message: str) -> bool:
     """Whether this is the mark at the end."""
-    return message == _OVER
+    return message in {_OVER, _OVER_BEFORE}
 
 
 def header_time(text: bytes, default: datetime) -> datetime:
