@@ -149,7 +149,7 @@ def entries(database: Database) -> dict[str, QueueEntry]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("engine", "kills", "passengers"), KILLS, ids=str)
 def test_no_kill_loses_damages_or_doubles_a_passenger(
     engine: Engine, kills: int, passengers: int, tmp_path: Path
