@@ -19,6 +19,8 @@ MINUTE_MS = 60_000
 CROSS = QSize(14, 14)
 MARGIN = 16
 """Pixels of the link that its text cannot have."""
+ROUNDED = 1
+"""Pixels by which Qt takes a text for narrower than it is; without them it is cut at its end where it would fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class _Link(QPushButton):
         self._fit()
 
     def sizeHint(self) -> QSize:
-        width = self.fontMetrics().horizontalAdvance(self._line()) + self.iconSize().width() + MARGIN
+        width = self.fontMetrics().horizontalAdvance(self._line()) + self.iconSize().width() + MARGIN + ROUNDED
         return QSize(width, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
