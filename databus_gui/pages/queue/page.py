@@ -59,7 +59,7 @@ class QueuePage(Page):
         self._splitter.addWidget(self.details)
         self._splitter.setStretchFactor(0, 3)
         self._splitter.setStretchFactor(1, 2)
-        self._splitter.setSizes(self.session.settings.splitters.get(self.name, [760, 410]))
+        self._splitter.setSizes(self.session.settings.splitters.get(self.name, [790, 380]))
         self._splitter.splitterMoved.connect(self._remember_sizes)
         self.body.addWidget(self.filter_bar)
         self.body.addWidget(self._splitter, 1)
@@ -182,7 +182,7 @@ class QueuePage(Page):
                 tooltip=lambda row: f"{ago(row.pulled_at)}\n{local_time_with_zone(row.pulled_at)}",
             ),
             Column(
-                key="status", title=tr("Status"), text=_status, width=92, mark=_status_mark,
+                key="status", title=tr("Status"), text=_status, width=108, mark=_status_mark,
                 sort_key=QueueOrder.STATUS,
             ),
             Column(
@@ -190,7 +190,7 @@ class QueuePage(Page):
                 stretch=True, sort_key=QueueOrder.EXTERNAL_ID,
             ),
             Column(
-                key="error", title=tr("Error"), width=150, prose=True, tooltip=_error, copied=_error,
+                key="error", title=tr("Error"), width=130, prose=True, tooltip=_error, copied=_error,
                 text=lambda row: _in_a_line(self.session.names.short(row.failing_step), row.error),
             ),
             Column(
@@ -199,7 +199,7 @@ class QueuePage(Page):
             ),
             Column(
                 key="passenger", title=tr("Passenger"), text=lambda row: self.session.names.short(row.client_passenger),
-                width=112, sort_key=QueueOrder.CLIENT_PASSENGER, tooltip=lambda row: row.client_passenger,
+                width=140, sort_key=QueueOrder.CLIENT_PASSENGER, tooltip=lambda row: row.client_passenger,
                 copied=lambda row: row.client_passenger,
             ),
             Column(
