@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, TypeAlias
+from operator import attrgetter
+from typing import Any, TypeAlias, cast
 
 import orjson
 
@@ -16,10 +18,12 @@ from databus_core.model.passenger import fingerprint_in
 from databus_core.model.query import ERROR_SHOWN, QueueRow
 from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step, StepKind
 
-StepValues: TypeAlias = "tuple[int, str, str, int, int, str, int | None, str, int | None]"
-"""The columns of a step behind `position`."""
+StepFacts: TypeAlias = "tuple[StepKind, str, str, QueueStatus, int, str, datetime | None, str, datetime | None]"
+"""What a step says, in the order of STEP_COLUMNS, each value as the step itself has it."""
 
-STEP_COLUMNS = ("kind", "module", "name", "status", "attempts", "error", "error_at", "note", "completed_at")
+STEP_IDENTITY = ("kind", "module", "name")
+STEP_COLUMNS = (*STEP_IDENTITY, "status", "attempts", "error", "error_at", "note", "completed_at")
+"""The columns of a step behind `position`; the step has attributes of these names."""
 ROW_COLUMNS = (
     "internal_id", "client_passenger", "source_system", "external_id", "status", "pulled_at", "notified",
     "completed_at", "steps_done", "steps_total", "attempts", "failing_step", "error", "fingerprint",
@@ -32,10 +36,10 @@ MICROSECONDS_OF_DAY = 24 * 60 * 60 * 1_000_000
 
 MESSAGE_TYPES = dict(enumerate(MessageType))
 """By severity, which is also their number in the tables."""
-_KINDS = dict(enumerate(StepKind))
-_KIND_NUMBERS = {kind: number for number, kind in _KINDS.items()}
+_KINDS: list[StepKind] = list(StepKind)
 _FORMATS = list(AttachmentFormat)
 _STATUSES = {OPEN: QueueStatus.INCOMPLETE, COMPLETE: QueueStatus.COMPLETE}
+_COMPLETE = QueueStatus.COMPLETE
 _HASHED = "sha256:"
 
 
@@ -72,104 +76,116 @@ def seat_of(source_system: str, external_id: str) -> str:
     return _HASHED + hashlib.sha256(both).hexdigest()
 
 
-class EntryValues(NamedTuple):
-    """The columns of an entry that may change; the first INDEXED of them are part of indexes."""
+# Facts are what an entry says in its own terms, columns what is stored. An update compares facts with those that were
+# stored, which is cheap as most are the same objects still, and makes columns only of what differs. Facts and columns
+# are plain tuples, because making an object of a class costs more than all the rest.
 
-    client_passenger: str
-    pulled_at: int
-    status: int
-    failing: int
-    done_at: int | None
-    completed_at: int | None
-    notified: int
-    steps_done: int
-    steps_total: int
-    attempts: int
-    failing_step: str
-    error: str
-    fingerprint: str
-    passenger_module: str
-    properties: str
-    log_ids: str
-    unknown: str
+EntryFacts: TypeAlias = "tuple[str, datetime, str, bytes, bytes, bytes]"
+"""Client passenger, time of the pull, module; then, as JSON or b"" when empty, what can change in place: properties,
+log ids, what is unknown."""
+Progress: TypeAlias = "tuple[int, int, int | None, int | None, int, int, int, int, str, str]"
+"""PROGRESS_COLUMNS, which follow from an entry's steps."""
 
-    @property
-    def indexed(self) -> tuple[object, ...]:
-        """What indexes find it by. A change of the rest costs them nothing."""
-        return self[:INDEXED]
+PLACE_COLUMNS = ("client_passenger", "pulled_at")
+DETAIL_COLUMNS = ("passenger_module", "fingerprint", "properties", "log_ids", "unknown")
+STANDING_COLUMNS = ("status", "failing", "done_at")
+"""Those of PROGRESS_COLUMNS that are part of indexes."""
+PROGRESS_COLUMNS = (
+    *STANDING_COLUMNS, "completed_at", "notified", "steps_done", "steps_total", "attempts", "failing_step", "error",
+)  # fmt: skip
 
 
-INDEXED = 5
-
-
-def entry_values(entry: QueueEntry, steps: list[StepValues]) -> EntryValues:
-    """The changing columns of an entry with these steps. Raises DatabaseError for what is no JSON."""
-    done = attempts = failed_at = 0
-    failing_step = error = ""
-    completed_at: int | None = None
-    for _, _, name, status, tried, text, text_at, _, at in steps:
-        attempts = max(attempts, tried)
-        if status == COMPLETE:
-            done += 1
-            if at is not None and (completed_at is None or at > completed_at):
-                completed_at = at
-        elif text and (not failing_step or (text_at or 0) > failed_at):
-            failing_step, error, failed_at = name, text, text_at or 0
-    complete = done == len(steps)
-    pulled_at = stored_time(entry.pulled_at)
-    if not complete:
-        completed_at = None
-    return EntryValues(
-        entry.client_passenger,
-        pulled_at,
-        COMPLETE if complete else OPEN,
-        1 if failing_step else 0,
-        (pulled_at if completed_at is None else completed_at) if complete else None,
-        completed_at,
-        1 if entry.notification.complete else 0,
-        done,
-        len(steps),
-        attempts,
-        failing_step,
-        error[:ERROR_SHOWN],
-        fingerprint_in(entry.properties),
-        entry.passenger_module,
-        _json(entry, entry.properties) if entry.properties else "",
-        _json(entry, entry.log_ids) if entry.log_ids else "",
-        _json(entry, entry.unknown) if entry.unknown else "",
-    )
-
-
-def _json(entry: QueueEntry, value: object) -> str:
+def entry_facts(entry: QueueEntry) -> EntryFacts:
+    """What an entry says now, its steps and attachments apart. Raises DatabaseError for what is no JSON."""
     try:
-        return orjson.dumps(value).decode()
+        return (
+            entry.client_passenger,
+            entry.pulled_at,
+            entry.passenger_module,
+            orjson.dumps(entry.properties) if entry.properties else b"",
+            orjson.dumps(entry.log_ids) if entry.log_ids else b"",
+            orjson.dumps(entry.unknown) if entry.unknown else b"",
+        )
     except TypeError as error:
         raise DatabaseError(f"Passenger {entry} cannot be stored: {error}.") from error
 
 
-def step_values(entry: QueueEntry) -> list[StepValues]:
-    """The steps of an entry, in order."""
-    return [
-        (
-            _KIND_NUMBERS[step.kind],
-            step.module,
-            step.name,
-            COMPLETE if step.status is QueueStatus.COMPLETE else OPEN,
-            step.attempts,
-            step.error,
-            stored_time_or_none(step.error_at),
-            step.note,
-            stored_time_or_none(step.completed_at),
-        )
-        for step in entry.steps()
-    ]
+def entry_facts_of(place: tuple[str, int], details: tuple[str, str, str, str, str]) -> EntryFacts:
+    """What an entry with these columns says."""
+    name, pulled_at = place
+    module, _, properties, log_ids, unknown = details
+    return name, time_of(pulled_at), module, properties.encode(), log_ids.encode(), unknown.encode()
+
+
+def place_columns(facts: EntryFacts) -> tuple[str, int]:
+    """PLACE_COLUMNS."""
+    return facts[0], stored_time(facts[1])
+
+
+def detail_columns(facts: EntryFacts) -> tuple[str, str, str, str, str]:
+    """DETAIL_COLUMNS."""
+    _, _, module, properties, log_ids, unknown = facts
+    fingerprint = fingerprint_in(orjson.loads(properties)) if b"fingerprint" in properties else ""
+    return module, fingerprint, properties.decode(), log_ids.decode(), unknown.decode()
+
+
+_step_facts = cast("Callable[[Step], StepFacts]", attrgetter(*STEP_COLUMNS))
+
+
+def steps_facts(entry: QueueEntry) -> list[StepFacts]:
+    """What the steps of an entry say now, in order."""
+    return [_step_facts(step) for step in (entry.notification, *entry.processors, *entry.pushers)]
+
+
+def step_facts_of(values: tuple[Any, ...]) -> StepFacts:
+    """What a step with these columns says."""
+    return _step_facts(step_of(values))
+
+
+def step_columns(facts: StepFacts) -> tuple[int, str, str, int, int, str, int | None, str, int | None]:
+    """STEP_COLUMNS."""
+    kind, module, name, status, attempts, error, error_at, note, completed_at = facts
+    return (
+        _KINDS.index(kind),
+        module,
+        name,
+        COMPLETE if status is _COMPLETE else OPEN,
+        attempts,
+        error,
+        None if error_at is None else stored_time(error_at),
+        note,
+        None if completed_at is None else stored_time(completed_at),
+    )
+
+
+def progress_of(steps: Sequence[StepFacts], pulled_at: datetime) -> Progress:
+    """How far an entry with these steps has come; `pulled_at` is when its life span begins if they do not say."""
+    done = attempts = 0
+    failing_step = error = ""
+    failed_at = completed_at = None
+    for _, _, name, status, tried, text, text_at, _, at in steps:
+        if tried > attempts:  # noqa: PLR1730 - max() costs as much as all the rest of a step
+            attempts = tried
+        if status is _COMPLETE:
+            done += 1
+            if at is not None and (completed_at is None or at > completed_at):
+                completed_at = at
+        elif text and (not failing_step or (text_at or _EPOCH) > (failed_at or _EPOCH)):
+            failing_step, error, failed_at = name, text, text_at
+    notified, total = 1 if steps[0][3] is _COMPLETE else 0, len(steps)
+    if done < total:
+        failing = 1 if failing_step else 0
+        return OPEN, failing, None, None, notified, done, total, attempts, failing_step, error[:ERROR_SHOWN]
+    at = stored_time_or_none(completed_at)
+    done_at = stored_time(pulled_at) if at is None else at
+    return COMPLETE, 0, done_at, at, notified, done, total, attempts, "", ""
 
 
 def step_of(values: tuple[Any, ...]) -> Step:
     """A step from its columns."""
     kind, module, name, status, attempts, error, error_at, note, completed_at = values
     return Step(
-        _KINDS[kind],
+        _KINDS[cast("int", kind)],
         module,
         name,
         _STATUSES[status],

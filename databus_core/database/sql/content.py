@@ -169,6 +169,8 @@ class Contents:
 
     def keep(self, connection: Connection, contents: Sequence[StoredContent | NewContent]) -> list[int]:
         """Store the contents, equal ones once; answers the row of each."""
+        if all(isinstance(content, StoredContent) for content in contents):
+            return [content.id for content in contents if isinstance(content, StoredContent)]
         known = self._known(connection, {c.hash for c in contents if isinstance(c, NewContent) and c.hash})
         rows: list[tuple[int, int, bytes | None, bytes | None]] = []
         ids: list[int] = []

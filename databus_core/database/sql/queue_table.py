@@ -3,34 +3,46 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple, TypeAlias, cast
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, select
 
 from databus_core.database.sql.codec import (
-    INDEXED,
+    DETAIL_COLUMNS,
     MICROSECONDS_OF_DAY,
+    PLACE_COLUMNS,
+    PROGRESS_COLUMNS,
+    STANDING_COLUMNS,
     STEP_COLUMNS,
-    EntryValues,
-    StepValues,
-    entry_values,
+    STEP_IDENTITY,
+    EntryFacts,
+    Progress,
+    StepFacts,
+    detail_columns,
+    entry_facts,
+    entry_facts_of,
     format_number,
+    format_of,
+    place_columns,
+    progress_of,
     seat_of,
-    step_values,
+    step_columns,
+    step_facts_of,
+    steps_facts,
 )
 from databus_core.database.sql.content import Contents, NewContent, StoredContent, staged
 from databus_core.database.sql.statement import deleting, inserting, updating
 from databus_core.database.sql.store import Store, fetched, in_bunches
 from databus_core.database.sql.tables import OPEN
 from databus_core.errors import AttachmentError, NotFoundError
-from databus_core.model.attachment import Attachment
+from databus_core.model.attachment import AttachmentFormat
 from databus_core.model.queue_entry import QueueEntry
 
 REMEMBERED = 5000
 """Entries whose stored state is kept in memory: they need not be read before they are changed."""
 
-AttachmentValues: TypeAlias = "tuple[str, int, int]"
+AttachmentFacts: TypeAlias = "tuple[str, AttachmentFormat, int]"
 """Name, format, row of the content."""
 
 
@@ -38,9 +50,10 @@ class Stored(NamedTuple):
     """An entry as its rows have it."""
 
     id: int
-    values: EntryValues
-    steps: list[StepValues]
-    attachments: list[AttachmentValues]
+    facts: EntryFacts
+    steps: list[StepFacts]
+    progress: Progress
+    attachments: list[AttachmentFacts]
 
 
 Tallied: TypeAlias = "Counter[tuple[str, int, str]]"
@@ -57,13 +70,17 @@ class QueueTable:
         tables, dialect = store.tables, store.dialect
         self._entry, self._step, self._attachment = tables.entry, tables.step, tables.attachment
         self._purged, self._tally = tables.purged, tables.tally
-        values, rest = EntryValues._fields, EntryValues._fields[INDEXED:]
-        identity = ("id", "client_id", "internal_id", "seat", "source_system", "external_id")
-        self._insert = inserting(self._entry, dialect, *identity, *values)
-        self._change = updating(self._entry, dialect, values, ["id"])
-        self._change_rest = updating(self._entry, dialect, rest, ["id"])
+        self._insert = inserting(
+            self._entry, dialect, "id", "client_id", "internal_id", "seat", "source_system", "external_id",
+            *PLACE_COLUMNS, *PROGRESS_COLUMNS, *DETAIL_COLUMNS,
+        )  # fmt: skip
+        # A database rewrites every index that has one of the columns, changed or not: so each group has a statement.
+        self._change_place = updating(self._entry, dialect, PLACE_COLUMNS, ["id"])
+        self._change_standing = updating(self._entry, dialect, PROGRESS_COLUMNS, ["id"])
+        self._change_progress = updating(self._entry, dialect, PROGRESS_COLUMNS[_STANDING:], ["id"])
+        self._change_details = updating(self._entry, dialect, DETAIL_COLUMNS, ["id"])
         self._insert_step = inserting(self._step, dialect, "queue_entry_id", "position", *STEP_COLUMNS)
-        self._change_step = updating(self._step, dialect, STEP_COLUMNS, ["queue_entry_id", "position"])
+        self._change_step = updating(self._step, dialect, STEP_COLUMNS[_IDENTITY:], ["queue_entry_id", "position"])
         self._insert_attachment = inserting(
             self._attachment, dialect, "queue_entry_id", "position", "name", "format", "content_id"
         )
@@ -88,9 +105,9 @@ class QueueTable:
         except BaseException:
             self._contents.give_up([content for contents in taken for content in contents])
             raise
-        for entry, stored in zip(entries, seated, strict=True):
+        for entry, contents, stored in zip(entries, taken, seated, strict=True):
             if stored is not None:
-                self._let_read(entry, stored)
+                self._let_read(entry, contents, stored)
         return [stored is not None for stored in seated]
 
     def _seat(
@@ -102,26 +119,31 @@ class QueueTable:
     ) -> list[Stored | None]:
         seats = [seat_of(entry.source_system, entry.external_id) for entry in entries]
         known = self._known(connection, client_id, seats)
-        seated: list[Stored | None] = []
+        new: list[int] = []
+        unneeded: list[int] = []
+        for position, seat in enumerate(seats):
+            if seat in known:
+                unneeded += staged(taken[position])
+            else:
+                known.add(seat)
+                new.append(position)
+        seated: list[Stored | None] = [None] * len(entries)
         rows: list[tuple[object, ...]] = []
         steps: list[tuple[object, ...]] = []
         attachments: list[tuple[object, ...]] = []
         tally: Tallied = Counter()
-        unneeded: list[int] = []
-        for entry, seat, contents in zip(entries, seats, taken, strict=True):
-            if seat in known:
-                seated.append(None)
-                unneeded += staged(contents)
-                continue
-            known.add(seat)
-            stored = self._new(connection, entry, contents)
-            identity = (stored.id, client_id, entry.internal_id, seat, entry.source_system, entry.external_id)
-            rows.append((*identity, *stored.values))
-            steps += [(stored.id, number, *step) for number, step in enumerate(stored.steps)]
-            attachments += [(stored.id, number, *each) for number, each in enumerate(stored.attachments)]
-            _count(tally, stored.values, 1)
+        content_ids = iter(self._contents.keep(connection, [each for position in new for each in taken[position]]))
+        for key, position in enumerate(new, self._store.number(connection, self._entry, len(new))):
+            entry = entries[position]
+            seated[position] = stored = _new(key, entry, content_ids)
+            rows.append((
+                key, client_id, entry.internal_id, seats[position], entry.source_system, entry.external_id,
+                *place_columns(stored.facts), *stored.progress, *detail_columns(stored.facts),
+            ))  # fmt: skip
+            steps += [(key, number, *step_columns(step)) for number, step in enumerate(stored.steps)]
+            attachments += _attachment_rows(stored)
+            _count(tally, stored, 1)
             self._remember(client_id, entry.internal_id, stored)
-            seated.append(stored)
         self._insert.run(connection, rows)
         self._insert_step.run(connection, steps)
         self._insert_attachment.run(connection, attachments)
@@ -129,16 +151,6 @@ class QueueTable:
         if unneeded:
             self._contents.discard(connection, unneeded)
         return seated
-
-    def _new(self, connection: Connection, entry: QueueEntry, contents: Sequence[StoredContent | NewContent]) -> Stored:
-        steps = step_values(entry)
-        content_ids = self._contents.keep(connection, contents) if contents else []
-        return Stored(
-            self._store.number(connection, self._entry),
-            entry_values(entry, steps),
-            steps,
-            _attachment_values(entry.attachments, content_ids),
-        )
 
     def _known(self, connection: Connection, client_id: int, seats: Sequence[str]) -> set[str]:
         """Those of the seats that somebody has, or had."""
@@ -161,8 +173,8 @@ class QueueTable:
         except BaseException:
             self._contents.give_up([content for contents in taken for content in contents])
             raise
-        for entry, each in zip(entries, stored, strict=True):
-            self._let_read(entry, each)
+        for entry, contents, each in zip(entries, taken, stored, strict=True):
+            self._let_read(entry, contents, each)
 
     def _update(
         self,
@@ -171,20 +183,28 @@ class QueueTable:
         entries: Sequence[QueueEntry],
         taken: Sequence[Sequence[StoredContent | NewContent]],
     ) -> list[Stored]:
-        present = self.stored(connection, client_id, [entry.internal_id for entry in entries])
+        ids = [entry.internal_id for entry in entries]
+        if len(set(ids)) < len(ids):  # of the same entry, what comes later counts
+            pairs = zip(entries, taken, strict=True)
+            return [self._update(connection, client_id, [entry], [each])[0] for entry, each in pairs]
+        present = self.stored(connection, client_id, ids)
+        content_ids = iter(self._contents.keep(connection, [content for contents in taken for content in contents]))
         changes = _Changes()
-        after: list[Stored] = []
+        stored: list[Stored] = []
         for entry, contents in zip(entries, taken, strict=True):
             before = present.get(entry.internal_id)
             if before is None:
                 raise NotFoundError(f"Passenger {entry} is not in the queue.")
-            stored = self._changed(connection, entry, before, contents)
-            changes.note(before, stored)
-            present[entry.internal_id] = stored
-            self._remember(client_id, entry.internal_id, stored)
-            after.append(stored)
-        self._change.run(connection, changes.rows)
-        self._change_rest.run(connection, changes.rests)
+            after = _changed(before, entry, content_ids)
+            if after.attachments is not before.attachments:
+                self._check_attachments(connection, entry, before, contents)
+            changes.note(before, after)
+            self._remember(client_id, entry.internal_id, after)
+            stored.append(after)
+        self._change_place.run(connection, changes.places)
+        self._change_standing.run(connection, changes.standings)
+        self._change_progress.run(connection, changes.progress)
+        self._change_details.run(connection, changes.details)
         self._change_step.run(connection, changes.steps)
         self._delete_steps.run(connection, changes.other_steps)
         self._insert_step.run(connection, changes.new_steps)
@@ -193,29 +213,25 @@ class QueueTable:
         self._add_up(connection, client_id, changes.tally)
         if changes.dropped:
             self._contents.discard(connection, changes.dropped)
-        return after
+        return stored
 
-    def _changed(
+    def _check_attachments(
         self,
         connection: Connection,
         entry: QueueEntry,
         before: Stored,
         contents: Sequence[StoredContent | NewContent],
-    ) -> Stored:
+    ) -> None:
         own = {content_id for _, _, content_id in before.attachments}
         foreign = {content.id for content in contents if isinstance(content, StoredContent)} - own
         if foreign and foreign - self._contents.present(connection, foreign):
             raise AttachmentError(f"An attachment of {entry} is of a passenger that is no longer in the queue.")
-        steps = step_values(entry)
-        content_ids = self._contents.keep(connection, contents) if contents else []
-        return Stored(before.id, entry_values(entry, steps), steps, _attachment_values(entry.attachments, content_ids))
 
-    def _let_read(self, entry: QueueEntry, stored: Stored) -> None:
+    def _let_read(self, entry: QueueEntry, contents: Sequence[StoredContent | NewContent], stored: Stored) -> None:
         """From now on the entry's attachments read from the database."""
-        for attachment, (_, _, content_id) in zip(entry.attachments, stored.attachments, strict=True):
-            content = attachment.content
-            if not (isinstance(content, StoredContent) and content.id == content_id):
-                attachment.content = self._contents.stored(content_id, content.size)
+        for attachment, content, facts in zip(entry.attachments, contents, stored.attachments, strict=True):
+            if isinstance(content, NewContent):
+                attachment.content = self._contents.stored(facts[2], content.size)
 
     # Removing ---------------------------------------------------------------------------------------------------
 
@@ -230,20 +246,20 @@ class QueueTable:
         entry, attachment = self._entry.c, self._attachment.c
         found = fetched(
             connection,
-            select(entry.id, entry.internal_id, entry.seat, *(entry[name] for name in EntryValues._fields)).where(
-                entry.client_id == client_id, entry.internal_id.in_(internal_ids)
-            ),
-        )
+            select(
+                entry.id, entry.internal_id, entry.seat, entry.fingerprint,
+                entry.client_passenger, entry.pulled_at, entry.status, entry.failing,
+            ).where(entry.client_id == client_id, entry.internal_id.in_(internal_ids)),
+        )  # fmt: skip
         keys = [row[0] for row in found]
         contents = set(
             connection.execute(select(attachment.content_id).where(attachment.queue_entry_id.in_(keys))).scalars()
         )
         tally: Tallied = Counter()
         purged: list[tuple[int, str, str]] = []
-        for _, internal_id, seat, *columns in found:
-            values = EntryValues(*columns)
-            purged.append((client_id, seat, values.fingerprint))
-            _count(tally, values, -1)
+        for _, internal_id, seat, fingerprint, *counted in found:
+            purged.append((client_id, seat, fingerprint))
+            _count_columns(tally, *counted, number=-1)
             self._remembered.pop((client_id, internal_id), None)
         rows = [(key,) for key in keys]
         self._insert_purged.run(connection, purged)
@@ -269,32 +285,33 @@ class QueueTable:
 
     def _read(self, connection: Connection, client_id: int, internal_ids: Sequence[str]) -> dict[str, Stored]:
         entry, step, attachment = self._entry.c, self._step.c, self._attachment.c
+        columns = ("id", "internal_id", *PLACE_COLUMNS, *DETAIL_COLUMNS, *PROGRESS_COLUMNS)
         rows = fetched(
             connection,
-            select(entry.id, entry.internal_id, *(entry[name] for name in EntryValues._fields)).where(
+            select(*(entry[name] for name in columns)).where(
                 entry.client_id == client_id, entry.internal_id.in_(internal_ids)
             ),
         )
         keys = [row[0] for row in rows]
-        steps: defaultdict[int, list[StepValues]] = defaultdict(list)
-        for key, *values in fetched(
+        steps: defaultdict[int, list[StepFacts]] = defaultdict(list)
+        for row in fetched(
             connection,
             select(step.queue_entry_id, *(step[name] for name in STEP_COLUMNS))
             .where(step.queue_entry_id.in_(keys))
             .order_by(step.queue_entry_id, step.position),
         ):
-            steps[key].append(cast("StepValues", tuple(values)))
-        attachments: defaultdict[int, list[AttachmentValues]] = defaultdict(list)
-        for key, *values in fetched(
+            steps[row[0]].append(step_facts_of(row[1:]))
+        attachments: defaultdict[int, list[AttachmentFacts]] = defaultdict(list)
+        for key, name, fmt, content_id in fetched(
             connection,
             select(attachment.queue_entry_id, attachment.name, attachment.format, attachment.content_id)
             .where(attachment.queue_entry_id.in_(keys))
             .order_by(attachment.queue_entry_id, attachment.position),
         ):
-            attachments[key].append(cast("AttachmentValues", tuple(values)))
+            attachments[key].append((name, format_of(fmt), content_id))
         return {
-            internal_id: Stored(key, EntryValues(*values), steps[key], attachments[key])
-            for key, internal_id, *values in rows
+            row[1]: Stored(row[0], entry_facts_of(row[2:4], row[4:9]), steps[row[0]], row[9:], attachments[row[0]])
+            for row in rows
         }
 
     def _remember(self, client_id: int, internal_id: str, stored: Stored) -> None:
@@ -328,9 +345,10 @@ class _Changes:
     """The rows in which entries differ from what is stored."""
 
     def __init__(self) -> None:
-        self.rows: list[tuple[object, ...]] = []
-        """Those of which an index must know."""
-        self.rests: list[tuple[object, ...]] = []
+        self.places: list[tuple[object, ...]] = []
+        self.standings: list[tuple[object, ...]] = []
+        self.progress: list[tuple[object, ...]] = []
+        self.details: list[tuple[object, ...]] = []
         self.steps: list[tuple[object, ...]] = []
         self.other_steps: list[tuple[int]] = []
         self.new_steps: list[tuple[object, ...]] = []
@@ -341,36 +359,95 @@ class _Changes:
         self.tally: Tallied = Counter()
 
     def note(self, before: Stored, after: Stored) -> None:
-        """One entry."""
-        key = before.id
-        if after.values.indexed != before.values.indexed:
-            self.rows.append((*after.values, key))
-            _count(self.tally, before.values, -1)
-            _count(self.tally, after.values, 1)
-        elif after.values != before.values:
-            self.rests.append((*after.values[INDEXED:], key))
-        if len(after.steps) != len(before.steps):
-            self.other_steps.append((key,))
-            self.new_steps += [(key, number, *step) for number, step in enumerate(after.steps)]
-        else:
-            for number, (old, new) in enumerate(zip(before.steps, after.steps, strict=True)):
-                if old != new:
-                    self.steps.append((*new, key, number))
-        if after.attachments != before.attachments:
+        """One entry, `after` made by `_changed`."""
+        key, facts, steps, progress, attachments = before
+        counted = False
+        if after.steps is not steps:
+            self._note_steps(key, steps, after.steps)
+        if after.progress is not progress:
+            counted = after.progress[:_STANDING] != progress[:_STANDING]
+            if counted:
+                self.standings.append((*after.progress, key))
+            else:
+                self.progress.append((*after.progress[_STANDING:], key))
+        if after.facts is not facts:
+            counted |= self._note_facts(key, facts, after.facts)
+        if counted:
+            _count(self.tally, before, -1)
+            _count(self.tally, after, 1)
+        if after.attachments is not attachments:
             self.other_attachments.append((key,))
-            self.new_attachments += [(key, number, *each) for number, each in enumerate(after.attachments)]
-            self.dropped |= {each[2] for each in before.attachments} - {each[2] for each in after.attachments}
+            self.new_attachments += _attachment_rows(after)
+            self.dropped |= {each[2] for each in attachments} - {each[2] for each in after.attachments}
+
+    def _note_facts(self, key: int, before: EntryFacts, after: EntryFacts) -> bool:
+        """Answers whether the tally must know."""
+        details, place = detail_columns(after), place_columns(after)
+        if details != detail_columns(before):
+            self.details.append((*details, key))
+        if place == place_columns(before):
+            return False
+        self.places.append((*place, key))
+        return True
+
+    def _note_steps(self, key: int, before: list[StepFacts], after: list[StepFacts]) -> None:
+        same = len(after) == len(before)
+        changed: list[tuple[object, ...]] = []
+        for number, step in enumerate(after if same else ()):
+            if step != before[number]:
+                changed.append((*step_columns(step)[_IDENTITY:], key, number))
+                same = same and step[:_IDENTITY] == before[number][:_IDENTITY]
+        if same:
+            self.steps += changed
+        else:
+            self.other_steps.append((key,))
+            self.new_steps += [(key, number, *step_columns(step)) for number, step in enumerate(after)]
 
 
-def _count(tally: Tallied, values: EntryValues, number: int) -> None:
-    name, day = values.client_passenger, values.pulled_at // MICROSECONDS_OF_DAY
-    tally[name, day, "incomplete" if values.status == OPEN else "complete"] += number
-    if values.failing:
-        tally[name, day, "failing"] += number
+_STANDING, _IDENTITY = len(STANDING_COLUMNS), len(STEP_IDENTITY)
 
 
-def _attachment_values(attachments: Sequence[Attachment], content_ids: Sequence[int]) -> list[AttachmentValues]:
+def _new(key: int, entry: QueueEntry, content_ids: Iterator[int]) -> Stored:
+    steps = steps_facts(entry)
+    progress = progress_of(steps, entry.pulled_at)
+    return Stored(key, entry_facts(entry), steps, progress, _attachments(entry, content_ids))
+
+
+def _changed(before: Stored, entry: QueueEntry, content_ids: Iterator[int]) -> Stored:
+    """As it must be stored now. Parts that are as before are the same objects."""
+    _, facts, steps, progress, attachments = before
+    if (now := entry_facts(entry)) != facts:
+        facts = now
+    if (now := steps_facts(entry)) != steps:
+        steps = now
+    if steps is not before.steps or facts is not before.facts:
+        progress = progress_of(steps, entry.pulled_at)
+        if progress == before.progress:
+            progress = before.progress
+    if (now := _attachments(entry, content_ids)) != attachments:
+        attachments = now
+    return Stored(before.id, facts, steps, progress, attachments)
+
+
+def _attachments(entry: QueueEntry, content_ids: Iterator[int]) -> list[AttachmentFacts]:
+    return [(attachment.name, attachment.format, next(content_ids)) for attachment in entry.attachments]
+
+
+def _attachment_rows(stored: Stored) -> list[tuple[object, ...]]:
     return [
-        (attachment.name, format_number(attachment.format), content_id)
-        for attachment, content_id in zip(attachments, content_ids, strict=True)
+        (stored.id, number, name, format_number(fmt), content_id)
+        for number, (name, fmt, content_id) in enumerate(stored.attachments)
     ]
+
+
+def _count(tally: Tallied, stored: Stored, number: int) -> None:
+    name, pulled_at = place_columns(stored.facts)
+    status, failing, *_ = stored.progress
+    _count_columns(tally, name, pulled_at, status, failing, number=number)
+
+
+def _count_columns(tally: Tallied, name: str, pulled_at: int, status: int, failing: int, *, number: int) -> None:
+    day = pulled_at // MICROSECONDS_OF_DAY
+    tally[name, day, "incomplete" if status == OPEN else "complete"] += number
+    if failing:
+        tally[name, day, "failing"] += number

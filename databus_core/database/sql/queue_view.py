@@ -29,6 +29,8 @@ from databus_core.model.queue_entry import QueueEntry, QueueStatus, StepKind
 
 _OPEN: ColumnElement[int] = literal_column(str(OPEN))
 _COMPLETE: ColumnElement[int] = literal_column(str(COMPLETE))
+_FAILING: ColumnElement[int] = literal_column("1")
+_NONE: ColumnElement[int] = literal_column("0")
 """Written into the statement: with a parameter in their place, no partial index would be used."""
 
 
@@ -220,36 +222,53 @@ class QueueView:
     def _total(
         self, connection: Connection, client_id: int, query: Query, conditions: Sequence[ColumnElement[bool]]
     ) -> int:
-        """How many rows match: from the tallies, as far as these tell."""
+        """How many rows match: whole days from the tallies, as far as these tell, and the rest counted."""
         if query.text or query.source_system:
             return self._count(connection, conditions)
         begin = stored_time(query.pulled_from) if query.pulled_from else None
         end = stored_time(query.pulled_until) if query.pulled_until else None
         first_day = None if begin is None else -(-begin // MICROSECONDS_OF_DAY)
         end_day = None if end is None else end // MICROSECONDS_OF_DAY
-        if begin is not None and end is not None and (begin >= end or first_day >= end_day):  # type: ignore[operator]
-            return self._count(connection, conditions)
-        total = self._tallied(connection, client_id, query, first_day, end_day)
         pulled_at = self._entry.c.pulled_at
+        spans: list[list[ColumnElement[bool]]] = []
+        if begin is not None and end is not None and (begin >= end or first_day >= end_day):  # type: ignore[operator]
+            return self._counted(connection, client_id, query, [pulled_at >= begin, pulled_at < end])
         if first_day is not None and begin != first_day * MICROSECONDS_OF_DAY:
-            total += self._count(connection, [*conditions, pulled_at < first_day * MICROSECONDS_OF_DAY])
+            spans.append([pulled_at >= begin, pulled_at < first_day * MICROSECONDS_OF_DAY])
         if end_day is not None and end != end_day * MICROSECONDS_OF_DAY:
-            total += self._count(connection, [*conditions, pulled_at >= end_day * MICROSECONDS_OF_DAY])
-        return total
+            spans.append([pulled_at >= end_day * MICROSECONDS_OF_DAY, pulled_at < end])
+        return self._tallied(connection, client_id, query, first_day, end_day) + sum(
+            self._counted(connection, client_id, query, span) for span in spans
+        )
+
+    def _counted(
+        self, connection: Connection, client_id: int, query: Query, span: Sequence[ColumnElement[bool]]
+    ) -> int:
+        """How many rows of that time match. Each count reads nothing but an index: those that are complete, say, are
+        all without the open ones."""
+        entry = self._entry.c
+        conditions = [entry.client_id == client_id, *span]
+        if query.client_passenger:
+            conditions.append(entry.client_passenger == query.client_passenger)
+        kinds: dict[str, list[ColumnElement[bool]]] = {
+            "all": [],
+            "open": [entry.status == _OPEN],
+            "failing": [entry.failing == _FAILING],
+        }
+        return sum(
+            sign * self._count(connection, [*conditions, *kinds[kind]]) for kind, sign in _addends(query).items()
+        )
 
     def _tallied(
         self, connection: Connection, client_id: int, query: Query, first_day: int | None, end_day: int | None
     ) -> int:
         tally = self._tally.c
-        number: ColumnElement[int]
-        if query.status is QueueStatus.COMPLETE:
-            number = literal_column("0") if query.has_error else tally.complete
-        else:
-            number = tally.failing if query.has_error else tally.incomplete
-            if query.has_error is False:
-                number = number - tally.failing
-            if query.status is None and not query.has_error:
-                number = number + tally.complete
+        kinds: dict[str, ColumnElement[int]] = {
+            "all": tally.complete + tally.incomplete,
+            "open": tally.incomplete,
+            "failing": tally.failing,
+        }
+        number = sum((sign * kinds[kind] for kind, sign in _addends(query).items()), start=_NONE)
         query_sum: Select[Any] = select(func.sum(number)).where(tally.client_id == client_id)
         if query.client_passenger:
             query_sum = query_sum.where(tally.client_passenger == query.client_passenger)
@@ -261,6 +280,16 @@ class QueueView:
 
     def _count(self, connection: Connection, conditions: Sequence[ColumnElement[bool]]) -> int:
         return connection.execute(select(func.count()).select_from(self._entry).where(*conditions)).scalar() or 0
+
+
+def _addends(query: Query) -> dict[str, int]:
+    """What a query's status and error come to: numbers of all, open and failing rows to be added or subtracted."""
+    if query.status is QueueStatus.COMPLETE:
+        return {} if query.has_error else {"all": 1, "open": -1}
+    if query.has_error:
+        return {"failing": 1}
+    found = {"all" if query.status is None else "open": 1}
+    return found if query.has_error is None else found | {"failing": -1}
 
 
 def _later(keys: Sequence[ColumnElement[Any]], values: Sequence[Any], *, descending: bool) -> ColumnElement[bool]:

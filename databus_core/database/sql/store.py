@@ -57,13 +57,14 @@ class Store:
             raise DatabaseError("The database is open for reading only.")
         return self._writer.run(work)
 
-    def number(self, connection: Connection, table: Table) -> int:
-        """The key of a new row: nobody else adds rows, so it is the next one."""
+    def number(self, connection: Connection, table: Table, count: int = 1) -> int:
+        """The key of a new row, or the first of so many: nobody else adds rows, so it is the next one."""
         with self._lock:
             if table.name not in self._numbers:
                 self._numbers[table.name] = connection.execute(select(func.max(table.c.id))).scalar() or 0
-            self._numbers[table.name] += 1
-            return self._numbers[table.name]
+            first = self._numbers[table.name] + 1
+            self._numbers[table.name] += count
+            return first
 
 
 def in_bunches(values: Sequence[T]) -> Iterator[Sequence[T]]:

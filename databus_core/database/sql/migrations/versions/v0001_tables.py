@@ -161,9 +161,9 @@ class Tables:
             UniqueConstraint("client_id", "seat", name="queue_entry_seat"),
             Index("queue_entry_pulled", "client_id", "pulled_at", "internal_id"),
             Index("queue_entry_passenger", "client_id", "client_passenger", "pulled_at", "internal_id"),
-            _partial("queue_entry_open", open_, "client_id", "client_passenger", "pulled_at", "internal_id"),
-            _partial("queue_entry_open_pulled", open_, "client_id", "pulled_at", "internal_id"),
-            _partial("queue_entry_failing", failing, "client_id", "pulled_at", "internal_id"),
+            _partial("queue_entry_open", open_, "client_id", "client_passenger", "status", "pulled_at", "internal_id"),
+            _partial("queue_entry_open_pulled", open_, "client_id", "status", "pulled_at", "internal_id"),
+            _partial("queue_entry_failing", failing, "client_id", "failing", "pulled_at", "internal_id"),
             _partial("queue_entry_done", complete, "client_id", "client_passenger", "done_at"),
         )
         self.step = self._table(
