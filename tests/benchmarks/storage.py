@@ -44,13 +44,13 @@ PARTS = ("life", "pages", "logs")
 
 def main() -> None:
     """Measure and print tables."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(description="The SQL engine beside the sqlite3 module")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"what to measure: {', '.join(PARTS)} (all)")
     parser.add_argument("--quick", action="store_true", help="small sizes, to see whether it runs")
     parser.add_argument("--rounds", type=int, default=5, help="of which the best counts (5)")
     parser.add_argument("--folder", type=Path, help="where to work; a temporary folder unless given")
     arguments = parser.parse_args()
-    parts = arguments.parts or PARTS
+    parts: list[str] = arguments.parts or [*PARTS]
     if unknown := set(parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(unknown)}")
     sizes, lines = ((0, 1000, 10_000), 20_000) if arguments.quick else ((0, 100_000, 1_000_000), 1_000_000)

@@ -63,6 +63,11 @@ def time_or_none(stored: int | None) -> datetime | None:
     return None if stored is None else time_of(stored)
 
 
+def day_of(moment: datetime) -> int:
+    """Days since 1970: `stored_time(moment) // MICROSECONDS_OF_DAY`."""
+    return (moment - _EPOCH).days
+
+
 def seat_of(source_system: str, external_id: str) -> str:
     """What makes a passenger unique within its client, short enough for an index.
 

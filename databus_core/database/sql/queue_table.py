@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from sqlalchemy import Connection, select
 
@@ -19,6 +20,7 @@ from databus_core.database.sql.codec import (
     EntryFacts,
     Progress,
     StepFacts,
+    day_of,
     detail_columns,
     entry_facts,
     entry_facts_of,
@@ -32,7 +34,7 @@ from databus_core.database.sql.codec import (
     steps_facts,
 )
 from databus_core.database.sql.content import Contents, NewContent, StoredContent, staged
-from databus_core.database.sql.statement import deleting, inserting, updating
+from databus_core.database.sql.statement import Among, deleting, inserting, updating
 from databus_core.database.sql.store import Store, fetched, in_bunches
 from databus_core.database.sql.tables import OPEN
 from databus_core.errors import AttachmentError, NotFoundError
@@ -46,8 +48,9 @@ AttachmentFacts: TypeAlias = "tuple[str, AttachmentFormat, int]"
 """Name, format, row of the content."""
 
 
-class Stored(NamedTuple):
-    """An entry as its rows have it."""
+@dataclass(slots=True)
+class Stored:
+    """An entry as its rows have it, or will have it when the running transaction ends."""
 
     id: int
     facts: EntryFacts
@@ -66,7 +69,7 @@ class QueueTable:
     def __init__(self, store: Store, contents: Contents) -> None:
         self._store = store
         self._contents = contents
-        self._remembered: OrderedDict[tuple[int, str], Stored] = OrderedDict()
+        self._remembered: dict[tuple[int, str], Stored] = {}
         tables, dialect = store.tables, store.dialect
         self._entry, self._step, self._attachment = tables.entry, tables.step, tables.attachment
         self._purged, self._tally = tables.purged, tables.tally
@@ -84,6 +87,8 @@ class QueueTable:
         self._insert_attachment = inserting(
             self._attachment, dialect, "queue_entry_id", "position", "name", "format", "content_id"
         )
+        self._seated = Among(self._entry.c.client_id, self._entry.c.seat, dialect)
+        self._had = Among(self._purged.c.client_id, self._purged.c.seat, dialect)
         self._insert_purged = inserting(self._purged, dialect, "client_id", "seat", "fingerprint")
         self._delete_steps = deleting(self._step, dialect, "queue_entry_id")
         self._delete_attachments = deleting(self._attachment, dialect, "queue_entry_id")
@@ -105,10 +110,10 @@ class QueueTable:
         except BaseException:
             self._contents.give_up([content for contents in taken for content in contents])
             raise
-        for entry, contents, stored in zip(entries, taken, seated, strict=True):
-            if stored is not None:
-                self._let_read(entry, contents, stored)
-        return [stored is not None for stored in seated]
+        for entry, contents, attachments in zip(entries, taken, seated, strict=True):
+            if attachments is not None:
+                self._let_read(entry, contents, attachments)
+        return [attachments is not None for attachments in seated]
 
     def _seat(
         self,
@@ -116,7 +121,8 @@ class QueueTable:
         client_id: int,
         entries: Sequence[QueueEntry],
         taken: Sequence[Sequence[StoredContent | NewContent]],
-    ) -> list[Stored | None]:
+    ) -> list[list[AttachmentFacts] | None]:
+        """Answers the attachments of those that are seated now."""
         seats = [seat_of(entry.source_system, entry.external_id) for entry in entries]
         known = self._known(connection, client_id, seats)
         new: list[int] = []
@@ -127,7 +133,7 @@ class QueueTable:
             else:
                 known.add(seat)
                 new.append(position)
-        seated: list[Stored | None] = [None] * len(entries)
+        seated: list[list[AttachmentFacts] | None] = [None] * len(entries)
         rows: list[tuple[object, ...]] = []
         steps: list[tuple[object, ...]] = []
         attachments: list[tuple[object, ...]] = []
@@ -135,14 +141,15 @@ class QueueTable:
         content_ids = iter(self._contents.keep(connection, [each for position in new for each in taken[position]]))
         for key, position in enumerate(new, self._store.number(connection, self._entry, len(new))):
             entry = entries[position]
-            seated[position] = stored = _new(key, entry, content_ids)
+            stored = _new(key, entry, content_ids)
+            seated[position] = stored.attachments
             rows.append((
                 key, client_id, entry.internal_id, seats[position], entry.source_system, entry.external_id,
                 *place_columns(stored.facts), *stored.progress, *detail_columns(stored.facts),
             ))  # fmt: skip
             steps += [(key, number, *step_columns(step)) for number, step in enumerate(stored.steps)]
             attachments += _attachment_rows(stored)
-            _count(tally, stored, 1)
+            _count(tally, stored.facts, stored.progress, 1)
             self._remember(client_id, entry.internal_id, stored)
         self._insert.run(connection, rows)
         self._insert_step.run(connection, steps)
@@ -154,12 +161,8 @@ class QueueTable:
 
     def _known(self, connection: Connection, client_id: int, seats: Sequence[str]) -> set[str]:
         """Those of the seats that somebody has, or had."""
-        known: set[str] = set()
-        for table in (self._entry, self._purged):
-            for some in in_bunches(seats):
-                query = select(table.c.seat).where(table.c.client_id == client_id, table.c.seat.in_(some))
-                known.update(connection.execute(query).scalars())
-        return known
+        known = self._seated.found(connection, client_id, seats)
+        return known | self._had.found(connection, client_id, seats)
 
     # Changing ---------------------------------------------------------------------------------------------------
 
@@ -173,8 +176,8 @@ class QueueTable:
         except BaseException:
             self._contents.give_up([content for contents in taken for content in contents])
             raise
-        for entry, contents, each in zip(entries, taken, stored, strict=True):
-            self._let_read(entry, contents, each)
+        for entry, contents, attachments in zip(entries, taken, stored, strict=True):
+            self._let_read(entry, contents, attachments)
 
     def _update(
         self,
@@ -182,25 +185,25 @@ class QueueTable:
         client_id: int,
         entries: Sequence[QueueEntry],
         taken: Sequence[Sequence[StoredContent | NewContent]],
-    ) -> list[Stored]:
-        ids = [entry.internal_id for entry in entries]
-        if len(set(ids)) < len(ids):  # of the same entry, what comes later counts
+    ) -> list[list[AttachmentFacts]]:
+        """Answers the attachments of each."""
+        present = self.stored(connection, client_id, [entry.internal_id for entry in entries])
+        if len(present) < len(entries) and len(entries) > 1:
+            # One is named twice, and what comes later counts, or one is not there.
             pairs = zip(entries, taken, strict=True)
-            return [self._update(connection, client_id, [entry], [each])[0] for entry, each in pairs]
-        present = self.stored(connection, client_id, ids)
+            return [self._update(connection, client_id, [entry], [contents])[0] for entry, contents in pairs]
         content_ids = iter(self._contents.keep(connection, [content for contents in taken for content in contents]))
         changes = _Changes()
-        stored: list[Stored] = []
+        attachments: list[list[AttachmentFacts]] = []
         for entry, contents in zip(entries, taken, strict=True):
-            before = present.get(entry.internal_id)
-            if before is None:
+            stored = present.get(entry.internal_id)
+            if stored is None:
                 raise NotFoundError(f"Passenger {entry} is not in the queue.")
-            after = _changed(before, entry, content_ids)
-            if after.attachments is not before.attachments:
+            before = stored.attachments
+            changes.note(stored, entry, content_ids)
+            if stored.attachments is not before:
                 self._check_attachments(connection, entry, before, contents)
-            changes.note(before, after)
-            self._remember(client_id, entry.internal_id, after)
-            stored.append(after)
+            attachments.append(stored.attachments)
         self._change_place.run(connection, changes.places)
         self._change_standing.run(connection, changes.standings)
         self._change_progress.run(connection, changes.progress)
@@ -213,25 +216,30 @@ class QueueTable:
         self._add_up(connection, client_id, changes.tally)
         if changes.dropped:
             self._contents.discard(connection, changes.dropped)
-        return stored
+        return attachments
 
     def _check_attachments(
         self,
         connection: Connection,
         entry: QueueEntry,
-        before: Stored,
+        before: Sequence[AttachmentFacts],
         contents: Sequence[StoredContent | NewContent],
     ) -> None:
-        own = {content_id for _, _, content_id in before.attachments}
+        own = {content_id for _, _, content_id in before}
         foreign = {content.id for content in contents if isinstance(content, StoredContent)} - own
         if foreign and foreign - self._contents.present(connection, foreign):
             raise AttachmentError(f"An attachment of {entry} is of a passenger that is no longer in the queue.")
 
-    def _let_read(self, entry: QueueEntry, contents: Sequence[StoredContent | NewContent], stored: Stored) -> None:
+    def _let_read(
+        self,
+        entry: QueueEntry,
+        contents: Sequence[StoredContent | NewContent],
+        attachments: Sequence[AttachmentFacts],
+    ) -> None:
         """From now on the entry's attachments read from the database."""
-        for attachment, content, facts in zip(entry.attachments, contents, stored.attachments, strict=True):
+        for attachment, content, (_, _, content_id) in zip(entry.attachments, contents, attachments, strict=True):
             if isinstance(content, NewContent):
-                attachment.content = self._contents.stored(facts[2], content.size)
+                attachment.content = self._contents.stored(content_id, content.size)
 
     # Removing ---------------------------------------------------------------------------------------------------
 
@@ -257,9 +265,9 @@ class QueueTable:
         )
         tally: Tallied = Counter()
         purged: list[tuple[int, str, str]] = []
-        for _, internal_id, seat, fingerprint, *counted in found:
+        for _, internal_id, seat, fingerprint, name, pulled_at, status, failing in found:
             purged.append((client_id, seat, fingerprint))
-            _count_columns(tally, *counted, number=-1)
+            _count_columns(tally, name, pulled_at // MICROSECONDS_OF_DAY, status, failing, -1)
             self._remembered.pop((client_id, internal_id), None)
         rows = [(key,) for key in keys]
         self._insert_purged.run(connection, purged)
@@ -274,13 +282,17 @@ class QueueTable:
 
     def stored(self, connection: Connection, client_id: int, internal_ids: Sequence[str]) -> dict[str, Stored]:
         """The present rows of entries, by internal id; those that are not there are left out."""
-        found = {
-            internal_id: stored
-            for internal_id in internal_ids
-            if (stored := self._remembered.get((client_id, internal_id))) is not None
-        }
-        for some in in_bunches([internal_id for internal_id in internal_ids if internal_id not in found]):
-            found.update(self._read(connection, client_id, some))
+        found: dict[str, Stored] = {}
+        missing: list[str] = []
+        for internal_id in internal_ids:
+            if (stored := self._remembered.get((client_id, internal_id))) is not None:
+                found[internal_id] = stored
+            else:
+                missing.append(internal_id)
+        for some in in_bunches(missing):
+            for internal_id, stored in self._read(connection, client_id, some).items():
+                found[internal_id] = stored
+                self._remember(client_id, internal_id, stored)
         return found
 
     def _read(self, connection: Connection, client_id: int, internal_ids: Sequence[str]) -> dict[str, Stored]:
@@ -317,9 +329,8 @@ class QueueTable:
     def _remember(self, client_id: int, internal_id: str, stored: Stored) -> None:
         remembered = self._remembered
         remembered[client_id, internal_id] = stored
-        remembered.move_to_end((client_id, internal_id))
         if len(remembered) > REMEMBERED:
-            remembered.popitem(last=False)
+            del remembered[next(iter(remembered))]
 
     # Tallies ----------------------------------------------------------------------------------------------------
 
@@ -358,27 +369,30 @@ class _Changes:
         """Contents that an attachment referred to."""
         self.tally: Tallied = Counter()
 
-    def note(self, before: Stored, after: Stored) -> None:
-        """One entry, `after` made by `_changed`."""
-        key, facts, steps, progress, attachments = before
-        counted = False
-        if after.steps is not steps:
-            self._note_steps(key, steps, after.steps)
-        if after.progress is not progress:
-            counted = after.progress[:_STANDING] != progress[:_STANDING]
-            if counted:
-                self.standings.append((*after.progress, key))
-            else:
-                self.progress.append((*after.progress[_STANDING:], key))
-        if after.facts is not facts:
-            counted |= self._note_facts(key, facts, after.facts)
+    def note(self, stored: Stored, entry: QueueEntry, content_ids: Iterator[int]) -> None:
+        """How one entry is now; `stored` says the same afterwards."""
+        facts, steps, progress, counted = stored.facts, stored.steps, stored.progress, False
+        if (now := entry_facts(entry)) != facts:
+            stored.facts = now
+            counted = self._note_facts(stored.id, facts, now)
+        if (now := steps_facts(entry)) != steps:
+            stored.steps = now
+            self._note_steps(stored.id, steps, now)
+        if stored.steps is not steps or counted:
+            stored.progress = progress_of(stored.steps, entry.pulled_at)
+            if stored.progress[:_STANDING] != progress[:_STANDING]:
+                self.standings.append((*stored.progress, stored.id))
+                counted = True
+            elif stored.progress != progress:
+                self.progress.append((*stored.progress[_STANDING:], stored.id))
         if counted:
-            _count(self.tally, before, -1)
-            _count(self.tally, after, 1)
-        if after.attachments is not attachments:
-            self.other_attachments.append((key,))
-            self.new_attachments += _attachment_rows(after)
-            self.dropped |= {each[2] for each in attachments} - {each[2] for each in after.attachments}
+            _count(self.tally, facts, progress, -1)
+            _count(self.tally, stored.facts, stored.progress, 1)
+        if (now := _attachments(entry, content_ids)) != stored.attachments:
+            self.dropped |= {each[2] for each in stored.attachments} - {each[2] for each in now}
+            stored.attachments = now
+            self.other_attachments.append((stored.id,))
+            self.new_attachments += _attachment_rows(stored)
 
     def _note_facts(self, key: int, before: EntryFacts, after: EntryFacts) -> bool:
         """Answers whether the tally must know."""
@@ -413,22 +427,6 @@ def _new(key: int, entry: QueueEntry, content_ids: Iterator[int]) -> Stored:
     return Stored(key, entry_facts(entry), steps, progress, _attachments(entry, content_ids))
 
 
-def _changed(before: Stored, entry: QueueEntry, content_ids: Iterator[int]) -> Stored:
-    """As it must be stored now. Parts that are as before are the same objects."""
-    _, facts, steps, progress, attachments = before
-    if (now := entry_facts(entry)) != facts:
-        facts = now
-    if (now := steps_facts(entry)) != steps:
-        steps = now
-    if steps is not before.steps or facts is not before.facts:
-        progress = progress_of(steps, entry.pulled_at)
-        if progress == before.progress:
-            progress = before.progress
-    if (now := _attachments(entry, content_ids)) != attachments:
-        attachments = now
-    return Stored(before.id, facts, steps, progress, attachments)
-
-
 def _attachments(entry: QueueEntry, content_ids: Iterator[int]) -> list[AttachmentFacts]:
     return [(attachment.name, attachment.format, next(content_ids)) for attachment in entry.attachments]
 
@@ -440,14 +438,12 @@ def _attachment_rows(stored: Stored) -> list[tuple[object, ...]]:
     ]
 
 
-def _count(tally: Tallied, stored: Stored, number: int) -> None:
-    name, pulled_at = place_columns(stored.facts)
-    status, failing, *_ = stored.progress
-    _count_columns(tally, name, pulled_at, status, failing, number=number)
+def _count(tally: Tallied, facts: EntryFacts, progress: Progress, number: int) -> None:
+    name, pulled_at, *_ = facts
+    _count_columns(tally, name, day_of(pulled_at), progress[0], progress[1], number)
 
 
-def _count_columns(tally: Tallied, name: str, pulled_at: int, status: int, failing: int, *, number: int) -> None:
-    day = pulled_at // MICROSECONDS_OF_DAY
+def _count_columns(tally: Tallied, name: str, day: int, status: int, failing: int, number: int) -> None:
     tally[name, day, "incomplete" if status == OPEN else "complete"] += number
     if failing:
         tally[name, day, "failing"] += number

@@ -99,6 +99,9 @@ class Writer:
         job: _Job | None = first
         try:
             with self._connected().begin():
+                if self._jobs.empty():  # alone: the transaction itself undoes what fails, and costs less
+                    done.append((first, first.work(self._connected())))
+                    job = None
                 while job is not None:
                     self._do(job, done)
                     if len(done) >= JOBS_OF_COMMIT or time.monotonic() > until or self._jobs.empty():
