@@ -879,6 +879,12 @@ def test_a_running_log_is_listed_and_can_be_read(engine: Engine, database: Datab
     database.close()
 
 
+def test_a_log_is_as_bad_as_its_worst_entry_so_far(database: Database) -> None:
+    log = written_log(database, message(1), message(2, type_=MessageType.ERROR), done=False)
+    database.append_log(log, [message(3)])
+    assert database.log_rows(LogQuery(client_id=ROOT)).rows[0].worst is MessageType.ERROR
+
+
 def test_a_log_that_began_without_entries_exists(database: Database) -> None:
     log = written_log(database)
     assert database.log_entries(ROOT, log.id).rows == []

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
 from databus_core.database.sql.codec import MESSAGE_TYPES, stored_time, stored_time_or_none, time_of, time_or_none
-from databus_core.database.sql.statement import inserting
+from databus_core.database.sql.statement import inserting, updating
 from databus_core.database.sql.store import Store, contains, fetched, in_bunches
 from databus_core.errors import NotFoundError
 from databus_core.model.log import Log, LogEntry
@@ -34,6 +35,7 @@ class LogTable:
         tables = store.tables
         self._log, self._module, self._entry = tables.log, tables.log_module, tables.log_entry
         self._insert_entry = inserting(self._entry, store.dialect)
+        self._change = updating(self._log, store.dialect, ("length", "worst", "size"), ["id"])
         self._running: set[tuple[int, str]] = set()
         self._rows: dict[tuple[int, str], _Row] = {}
         self._modules: dict[str, int] = {}
@@ -52,17 +54,17 @@ class LogTable:
     def _append(self, connection: Connection, client_id: int, log: Log, entries: Sequence[LogEntry]) -> None:
         self._running.add((client_id, log.id))
         row = self._row(connection, client_id, log)
+        modules = {name: self._module_id(connection, name) for name in {entry.module for entry in entries}}
         lines = [
-            (row.id, position, stored_time(entry.at), self._module_id(connection, entry.module),
-             entry.type.severity, _text(entry.message))
+            (row.id, position, stored_time(entry.at), modules[entry.module], _SEVERITIES[entry.type],
+             _text(entry.message))
             for position, entry in enumerate(entries, row.length)
         ]  # fmt: skip
         self._insert_entry.run(connection, lines)
         row.length += len(lines)
-        row.worst = max(row.worst, *(line[4] for line in lines), 0)
-        row.size += sum(len(line[5]) for line in lines)
-        values = {"length": row.length, "worst": row.worst, "size": row.size}
-        connection.execute(update(self._log).where(self._log.c.id == row.id), values)
+        row.worst = max(row.worst, max(map(itemgetter(4), lines), default=0))
+        row.size += sum(map(len, map(itemgetter(5), lines)))
+        self._change.run(connection, [(row.length, row.worst, row.size, row.id)])
 
     def _row(self, connection: Connection, client_id: int, log: Log) -> _Row:
         key = client_id, log.id
@@ -194,6 +196,9 @@ class LogTable:
 
 BYTES_OF_LINE, BYTES_OF_LOG = 24, 150
 """About what a line takes beside its message, and a log beside its lines."""
+
+
+_SEVERITIES = {type_: number for number, type_ in MESSAGE_TYPES.items()}
 
 
 def _text(message: str) -> str:
