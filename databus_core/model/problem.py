@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 SECRET_KEYS = {"password", "token"}
 """What is under these keys is shown to nobody."""
+_SIGNS_OF_SECRETS = [re.compile(pattern) for pattern in (r"'(password|token)'", r"://[^/@\s]*:[^/@\s]*@")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +80,12 @@ def _sentence(detail: Mapping[str, Any]) -> str:
 
 def _refusal(path: tuple[str | int, ...], detail: Mapping[str, Any]) -> str:
     """What is not allowed and why; of what may hold a secret, only why."""
-    value: object = detail["input"]
-    if isinstance(value, dict) or (path and path[-1] in SECRET_KEYS):
-        return _sentence(detail)
-    return f"{_shown(value)} is not allowed: {_sentence(detail)}"
+    shown = repr(detail["input"])
+    holds_secret = not path or path[-1] in SECRET_KEYS or any(sign.search(shown) for sign in _SIGNS_OF_SECRETS)
+    return _sentence(detail) if holds_secret else f"{_shown(shown)} is not allowed: {_sentence(detail)}"
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
+def _shown(text: str) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 

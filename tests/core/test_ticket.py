@@ -112,7 +112,7 @@ def test_options_given_twice_in_python_are_refused():
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b'{"a": 1,\n}', "line 2"),
+        (b'{"a": 1,\n}', "line 1: there is a comma too many"),
         (b'{"drivers_at_once": ' + b"1" * 5000 + b"}", "digits"),
         (b"\xff\xfe{", "cannot be read"),
         (b"[]", "JSON object"),
