@@ -98,6 +98,7 @@ class MainWindow(QMainWindow):
             menus[action.menu].addAction(entry)
             if action.chosen is not None:
                 entry.setCheckable(True)
+                entry.setIconVisibleInMenu(False)  # where there is an icon, Fusion draws no tick
                 choices.addAction(entry)
             if action.toolbar:
                 self._toolbar.addAction(entry)
