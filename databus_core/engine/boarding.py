@@ -76,7 +76,7 @@ class Boarding:
         while True:
             before = len(self._bus.log.errors)
             passenger = next(offered, end)
-            self._bus.tally.failed += len(self._bus.log.errors) - before
+            self._bus.tally.unread += len(self._bus.log.errors) - before
             if passenger is end:
                 return
             yield passenger

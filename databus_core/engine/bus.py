@@ -22,11 +22,14 @@ class Tally:
     processed: int = 0
     pushed: int = 0
     failed: int = 0
-    """Steps that failed, and sources that could not be read."""
+    unread: int = 0
+    """What pullers said that they could not read, while they went on with the rest."""
 
     def __str__(self) -> str:
         steps = "step" if self.failed == 1 else "steps"
-        return f"{self.seated} seated, {self.processed} processed, {self.pushed} pushed, {self.failed} {steps} failed"
+        unread = f", {self.unread} could not be read" if self.unread else ""
+        done = f"{self.seated} seated, {self.processed} processed, {self.pushed} pushed"
+        return f"{done}, {self.failed} {steps} failed{unread}"
 
 
 @dataclass(slots=True)

@@ -30,7 +30,7 @@ from databus_core.model.clock import now
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry, MessageType
 from databus_core.model.query import LogQuery, Query, QueueCounts, QueueOrder, QueueRow, Rows
-from databus_core.model.queue_entry import QueueEntry, QueueStatus
+from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step, StepKind
 from databus_core.model.trip import TripRecord
 from databus_core.plugins.database import Database
 from tests.support.engines import Engine
@@ -548,6 +548,20 @@ def test_an_update_stores_the_present_state(engine: Engine, database: Database, 
         assert found.attachments[2].format is AttachmentFormat.BINARY
         assert database.open_ids(ROOT, "orders") == []
         assert database.open_ids(ROOT, "other orders") == [made.internal_id]
+        database = again(engine, database, tmp_path)
+    database.close()
+
+
+def test_an_update_may_take_steps_away_and_bring_others(engine: Engine, database: Database, tmp_path: Path) -> None:
+    made = entry()
+    database.seat(ROOT, [made])
+    made.processors[0].finish()
+    made.processors.insert(0, Step(StepKind.PROCESSOR, "new.processor"))
+    made.pushers = [Step(StepKind.PUSHER, "new.pusher", "target")]
+    database.update(ROOT, [made])
+    for _ in range(2):
+        assert state(database.entry(ROOT, made.internal_id)) == state(made)
+        assert database.queue_rows(Query(client_id=ROOT)).rows == [QueueRow.of(made)]
         database = again(engine, database, tmp_path)
     database.close()
 

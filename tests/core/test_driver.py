@@ -116,7 +116,7 @@ async def test_a_puller_that_breaks_half_way_keeps_what_it_gave(trips: Trips, st
     assert {number for _, number in stage.pushed} == {"1", "2"}
 
 
-async def test_what_a_puller_says_that_it_cannot_read_counts_as_failed(tmp_path: Path):
+async def test_what_a_puller_says_that_it_cannot_read_is_counted(tmp_path: Path):
     (tmp_path / "plugins").mkdir()
     (tmp_path / "plugins" / "half_blind.py").write_text(
         "from databus_core import Passenger, Puller\n"
@@ -131,7 +131,7 @@ async def test_what_a_puller_says_that_it_cannot_read_counts_as_failed(tmp_path:
     log = await dispatcher.drive("demo", "orders")
     await dispatcher.shut_down()
     assert log.last is not None
-    assert log.last.message == "Trip ends: 1 seated, 0 processed, 0 pushed, 2 steps failed"
+    assert log.last.message == "Trip ends: 1 seated, 0 processed, 0 pushed, 0 steps failed, 2 could not be read"
 
 
 async def test_who_was_not_notified_waits_and_is_told_again(trips: Trips, stage: Stage):

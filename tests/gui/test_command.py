@@ -37,9 +37,10 @@ def wait_for(condition, seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
-def test_smoke_test_drives_the_demo_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [["gui"], []], ids=["gui", "plain"])
+def test_smoke_test_drives_the_demo_once(tmp_path: Path, words: list[str]) -> None:
     ended = subprocess.run(
-        [*COMMAND, "gui", "--smoke-test"], env=environment(tmp_path, screen=False), capture_output=True, text=True,
+        [*COMMAND, *words, "--smoke-test"], env=environment(tmp_path, screen=False), capture_output=True, text=True,
         timeout=100, check=False,
     )  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, "")
