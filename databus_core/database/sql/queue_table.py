@@ -59,8 +59,8 @@ class Stored:
     attachments: list[AttachmentFacts]
 
 
-Tallied: TypeAlias = "Counter[tuple[str, int, str]]"
-"""By client passenger, day and column of the tally: how many more."""
+Counted: TypeAlias = "tuple[str, int, int, int]"
+"""What a tally counts an entry by: client passenger, day of the pull, status, failing."""
 
 
 class QueueTable:
@@ -137,7 +137,7 @@ class QueueTable:
         rows: list[tuple[object, ...]] = []
         steps: list[tuple[object, ...]] = []
         attachments: list[tuple[object, ...]] = []
-        tally: Tallied = Counter()
+        counted: list[Counted] = []
         content_ids = iter(self._contents.keep(connection, [each for position in new for each in taken[position]]))
         for key, position in enumerate(new, self._store.number(connection, self._entry, len(new))):
             entry = entries[position]
@@ -149,12 +149,12 @@ class QueueTable:
             ))  # fmt: skip
             steps += [(key, number, *step_columns(step)) for number, step in enumerate(stored.steps)]
             attachments += _attachment_rows(stored)
-            _count(tally, stored.facts, stored.progress, 1)
+            counted.append(_counted(stored.facts, stored.progress))
             self._remember(client_id, entry.internal_id, stored)
         self._insert.run(connection, rows)
         self._insert_step.run(connection, steps)
         self._insert_attachment.run(connection, attachments)
-        self._add_up(connection, client_id, tally)
+        self._add_up(connection, client_id, counted, [])
         if unneeded:
             self._contents.discard(connection, unneeded)
         return seated
@@ -213,7 +213,7 @@ class QueueTable:
         self._insert_step.run(connection, changes.new_steps)
         self._delete_attachments.run(connection, changes.other_attachments)
         self._insert_attachment.run(connection, changes.new_attachments)
-        self._add_up(connection, client_id, changes.tally)
+        self._add_up(connection, client_id, changes.counted, changes.no_longer)
         if changes.dropped:
             self._contents.discard(connection, changes.dropped)
         return attachments
@@ -263,11 +263,11 @@ class QueueTable:
         contents = set(
             connection.execute(select(attachment.content_id).where(attachment.queue_entry_id.in_(keys))).scalars()
         )
-        tally: Tallied = Counter()
+        counted: list[Counted] = []
         purged: list[tuple[int, str, str]] = []
         for _, internal_id, seat, fingerprint, name, pulled_at, status, failing in found:
             purged.append((client_id, seat, fingerprint))
-            _count_columns(tally, name, pulled_at // MICROSECONDS_OF_DAY, status, failing, -1)
+            counted.append((name, pulled_at // MICROSECONDS_OF_DAY, status, failing))
             self._remembered.pop((client_id, internal_id), None)
         rows = [(key,) for key in keys]
         self._insert_purged.run(connection, purged)
@@ -275,7 +275,7 @@ class QueueTable:
         self._delete_steps.run(connection, rows)
         self._delete.run(connection, rows)
         self._contents.discard(connection, contents)
-        self._add_up(connection, client_id, tally)
+        self._add_up(connection, client_id, [], counted)
         return len(keys)
 
     # What is stored ---------------------------------------------------------------------------------------------
@@ -334,12 +334,16 @@ class QueueTable:
 
     # Tallies ----------------------------------------------------------------------------------------------------
 
-    def _add_up(self, connection: Connection, client_id: int, changes: Tallied) -> None:
+    def _add_up(
+        self, connection: Connection, client_id: int, counted: Iterable[Counted], no_longer: Iterable[Counted]
+    ) -> None:
         table = self._tally
-        days: defaultdict[tuple[str, int], dict[str, int]] = defaultdict(dict)
-        for (name, day, column), number in changes.items():
-            if number:
-                days[name, day][column] = number
+        changes = Counter(counted)
+        changes.subtract(no_longer)
+        days: defaultdict[tuple[str, int], Counter[str]] = defaultdict(Counter)
+        for (name, day, status, failing), number in changes.items():
+            days[name, day]["incomplete" if status == OPEN else "complete"] += number
+            days[name, day]["failing"] += number if failing else 0
         for (name, day), numbers in days.items():
             key = (table.c.client_id == client_id, table.c.client_passenger == name, table.c.day == day)
             added = {column: table.c[column] + number for column, number in numbers.items()}
@@ -367,7 +371,8 @@ class _Changes:
         self.new_attachments: list[tuple[object, ...]] = []
         self.dropped: set[int] = set()
         """Contents that an attachment referred to."""
-        self.tally: Tallied = Counter()
+        self.counted: list[Counted] = []
+        self.no_longer: list[Counted] = []
 
     def note(self, stored: Stored, entry: QueueEntry, content_ids: Iterator[int]) -> None:
         """How one entry is now; `stored` says the same afterwards."""
@@ -386,8 +391,8 @@ class _Changes:
             elif stored.progress != progress:
                 self.progress.append((*stored.progress[_STANDING:], stored.id))
         if counted:
-            _count(self.tally, facts, progress, -1)
-            _count(self.tally, stored.facts, stored.progress, 1)
+            self.no_longer.append(_counted(facts, progress))
+            self.counted.append(_counted(stored.facts, stored.progress))
         if (now := _attachments(entry, content_ids)) != stored.attachments:
             self.dropped |= {each[2] for each in stored.attachments} - {each[2] for each in now}
             stored.attachments = now
@@ -405,17 +410,18 @@ class _Changes:
         return True
 
     def _note_steps(self, key: int, before: list[StepFacts], after: list[StepFacts]) -> None:
-        same = len(after) == len(before)
-        changed: list[tuple[object, ...]] = []
-        for number, step in enumerate(after if same else ()):
-            if step != before[number]:
-                changed.append((*step_columns(step)[_IDENTITY:], key, number))
-                same = same and step[:_IDENTITY] == before[number][:_IDENTITY]
-        if same:
-            self.steps += changed
-        else:
-            self.other_steps.append((key,))
-            self.new_steps += [(key, number, *step_columns(step)) for number, step in enumerate(after)]
+        if len(after) == len(before):
+            for number, step in enumerate(after):
+                old = before[number]
+                if step == old:
+                    continue
+                if step[:_IDENTITY] != old[:_IDENTITY]:
+                    break
+                self.steps.append((*step_columns(step)[_IDENTITY:], key, number))
+            else:
+                return
+        self.other_steps.append((key,))
+        self.new_steps += [(key, number, *step_columns(step)) for number, step in enumerate(after)]
 
 
 _STANDING, _IDENTITY = len(STANDING_COLUMNS), len(STEP_IDENTITY)
@@ -438,12 +444,5 @@ def _attachment_rows(stored: Stored) -> list[tuple[object, ...]]:
     ]
 
 
-def _count(tally: Tallied, facts: EntryFacts, progress: Progress, number: int) -> None:
-    name, pulled_at, *_ = facts
-    _count_columns(tally, name, day_of(pulled_at), progress[0], progress[1], number)
-
-
-def _count_columns(tally: Tallied, name: str, day: int, status: int, failing: int, number: int) -> None:
-    tally[name, day, "incomplete" if status == OPEN else "complete"] += number
-    if failing:
-        tally[name, day, "failing"] += number
+def _counted(facts: EntryFacts, progress: Progress) -> Counted:
+    return facts[0], day_of(facts[1]), progress[0], progress[1]
