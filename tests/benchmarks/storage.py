@@ -52,11 +52,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="of which the best counts (5)")
     parser.add_argument("--folder", type=Path, help="where to work; a temporary folder unless given")
     arguments = parser.parse_args()
-    parts: set[str] = set(arguments.parts or PARTS)
+    chosen: list[str] = arguments.parts
+    parent: Path | None = arguments.folder
+    parts = set(chosen or PARTS)
     if unknown := parts.difference(PARTS):
         parser.error(f"there is no part {', '.join(unknown)}")
     sizes, lines = ((0, 1000, 10_000), 20_000) if arguments.quick else ((0, 100_000, 1_000_000), 1_000_000)
-    folder = Path(tempfile.mkdtemp(dir=arguments.folder))
+    folder = Path(tempfile.mkdtemp(dir=parent))
     gc.disable()
     try:
         if parts & {"life", "pages"}:

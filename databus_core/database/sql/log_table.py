@@ -187,11 +187,9 @@ class LogTable:
             )
             if limit is not None:
                 page = page.where(entry.position < offset + limit)
-            rows = [
-                LogEntry(time_of(at), name, MESSAGE_TYPES[type_], message)
-                for at, name, type_, message in fetched(connection, page)
-            ]
-            return Rows(rows, row.length)
+            found_lines = fetched(connection, page)
+        rows = [LogEntry(time_of(at), name, MESSAGE_TYPES[type_], message) for at, name, type_, message in found_lines]
+        return Rows(rows, row.length)
 
 
 BYTES_OF_LINE, BYTES_OF_LOG = 24, 150
