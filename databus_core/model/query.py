@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -39,6 +40,23 @@ class QueueOrder(StrEnum):
     STATUS = "status"
 
 
+_TERM = re.compile(r'"([^"]*)"?|([^\s"]+)')
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One thing that a text asks for."""
+
+    text: str
+    quoted: bool
+
+
+def terms(text: str) -> list[Term]:
+    """What a text asks for: words, and what stands between double quotes."""
+    found = (Term(quoted.strip() or plain, bool(quoted)) for quoted, plain in _TERM.findall(text))
+    return [term for term in found if term.text]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """Which queue entries, in which order, and which page of them. None and "" mean: any."""
@@ -49,11 +67,17 @@ class Query:
     has_error: bool | None = None
     """True: a step failed and is still open."""
     source_system: str | None = None
+    id: str = ""
+    """Its internal or its external id, exactly."""
+    attempts: int = 0
+    """At least so many, of any step."""
     pulled_from: datetime | None = None
     pulled_until: datetime | None = None
     """Exclusive."""
     text: str = ""
-    """Found in internal id, external id, source system or the failing step's error, in any case."""
+    """What its `terms` are, each of which is found in the internal id, the external id, the source system or the
+    failing step's error, in any case. A database may look for words that begin so instead of looking anywhere, and then
+    finds them in every error and in attachments, too; what is in quotes it finds as whole words."""
     order: QueueOrder = QueueOrder.PULLED_AT
     descending: bool = True
     offset: int = 0

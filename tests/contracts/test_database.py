@@ -727,6 +727,23 @@ def test_pages_are_newest_first_and_say_how_many_there_are(database: Database) -
         ({"text": "MAI"}, ["4"]),
         ({"text": "5"}, ["5"]),
         ({"text": "artikel", "client_passenger": "letters"}, []),
+        ({"text": "3 kein artikel"}, ["3"]),
+        ({"text": "shop mm"}, ["3"]),
+        ({"text": "shop nothing"}, []),
+        ({"text": '"über 3 mm"'}, ["3"]),
+        ({"text": '"artikel 3"'}, []),
+        ({"text": '"ARTIKEL über" shop'}, ["3"]),
+        ({"text": '"'}, ["5", "4", "3", "2", "1", "0"]),
+        ({"id": "id-c"}, ["2"]),
+        ({"id": "2"}, ["2"]),
+        ({"id": "id"}, []),
+        ({"id": "2", "status": QueueStatus.COMPLETE}, []),
+        ({"id": "2", "text": "refused"}, ["2"]),
+        ({"id": "3", "text": "refused"}, []),
+        ({"attempts": 1}, ["3", "2"]),
+        ({"attempts": 2}, ["2"]),
+        ({"attempts": 1, "text": "kein"}, ["3"]),
+        ({"attempts": 3}, []),
         ({"order": QueueOrder.EXTERNAL_ID, "descending": False}, ["0", "1", "2", "3", "4", "5"]),
         ({"order": QueueOrder.CLIENT_PASSENGER}, ["3", "2", "1", "0", "5", "4"]),
         ({"order": QueueOrder.CLIENT_PASSENGER, "descending": False}, ["4", "5", "0", "1", "2", "3"]),
@@ -752,7 +769,9 @@ def test_a_query_filters_and_sorts(
     for number in (1, 5):
         completed(made[number])
     made[2].notification.fail("refused")
+    made[2].notification.attempts = 2
     made[3].processors[0].fail("kein Artikel über 3 mm")
+    made[3].processors[0].attempts = 1
     database.seat(ROOT, made)
     assert ids(database, **filters) == expected
     database = again(engine, database, tmp_path)
@@ -794,6 +813,22 @@ def test_pages_behind_a_row_make_the_whole(
             whole = Rows(whole.rows, whole.total - 1)
     assert rows == whole.rows
     assert len(rows) > 30
+
+
+def test_what_is_removed_is_not_found(database: Database) -> None:
+    made = entries(2)
+    database.seat(ROOT, made)
+    assert ids(database, text="shop") == ["1", "0"]
+    database.remove(ROOT, [made[1].internal_id])
+    assert ids(database, text="shop") == ["0"]
+    assert ids(database, id=made[1].internal_id) == []
+
+
+def test_a_text_is_found_among_one_clients_passengers(database: Database) -> None:
+    database.create_client("demo")
+    database.seat("demo", entries(1))
+    database.seat(ROOT, entries(2))
+    assert ids(database, client_id="demo", text="shop") == ["0"]
 
 
 def test_counts_by_client_passenger(engine: Engine, database: Database, tmp_path: Path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias, cast
 
 from sortedcontainers import SortedList  # type: ignore[reportMissingTypeStubs]
 
-from databus_core.model.query import Query, QueueCounts, QueueOrder, QueueRow, Rows
+from databus_core.model.query import Query, QueueCounts, QueueOrder, QueueRow, Rows, terms
 from databus_core.model.queue_entry import QueueStatus
 
 Place: TypeAlias = tuple[datetime, str]
@@ -124,7 +124,7 @@ class QueueIndex:
             return Rows([], 0)
         first = places.bisect_left((query.pulled_from,)) if query.pulled_from else 0
         last = places.bisect_left((query.pulled_until,)) if query.pulled_until else len(places)
-        if others or query.text or query.order is not QueueOrder.PULLED_AT:
+        if others or query.text or query.id or query.attempts or query.order is not QueueOrder.PULLED_AT:
             return self._scan(query, places.islice(first, max(first, last)))
         total = max(0, last - first)
         first, last = _beyond(query, places, first, max(first, last))
@@ -153,8 +153,8 @@ class QueueIndex:
         return best, len(filters) > 1
 
     def _scan(self, query: Query, places: Iterable[Place]) -> Rows[QueueRow]:
-        text = query.text.casefold()
-        rows = [row for _, internal_id in places if _matches(row := self._rows[internal_id], query, text)]
+        wanted = [term.text.casefold() for term in terms(query.text)]
+        rows = [row for _, internal_id in places if _matches(row := self._rows[internal_id], query, wanted)]
         sort_key = _sort_key(query.order)
         if query.order is not QueueOrder.PULLED_AT:
             rows.sort(key=sort_key)
@@ -208,17 +208,21 @@ def _facets(row: QueueRow) -> list[Facet]:
     return facets
 
 
-def _matches(row: QueueRow, query: Query, text: str) -> bool:
+def _matches(row: QueueRow, query: Query, wanted: Sequence[str]) -> bool:
     return (
         (not query.client_passenger or row.client_passenger == query.client_passenger)
         and (query.status is None or row.status is query.status)
         and (query.has_error is None or bool(row.failing_step) is query.has_error)
         and (not query.source_system or row.source_system == query.source_system)
-        and (
-            not text
-            or text in row.external_id.casefold()
-            or text in row.source_system.casefold()
-            or text in row.internal_id.casefold()
-            or text in row.error.casefold()
-        )
+        and (not query.id or query.id in {row.internal_id, row.external_id})
+        and row.attempts >= query.attempts
+        and _says(row, wanted)
     )
+
+
+def _says(row: QueueRow, wanted: Sequence[str]) -> bool:
+    """Whether each of the texts is found in the row."""
+    if not wanted:
+        return True
+    said = f"{row.external_id}\n{row.source_system}\n{row.internal_id}\n{row.error}".casefold()
+    return all(text in said for text in wanted)

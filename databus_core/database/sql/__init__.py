@@ -21,10 +21,14 @@ from databus_core.database.sql.codec import seat_of
 from databus_core.database.sql.connect import Engines
 from databus_core.database.sql.content import Contents
 from databus_core.database.sql.holding import FileHold, Hold, ServerHold
+from databus_core.database.sql.indexer import Indexer
 from databus_core.database.sql.log_table import LogTable
+from databus_core.database.sql.queue_pages import QueuePages
 from databus_core.database.sql.queue_table import QueueTable
 from databus_core.database.sql.queue_view import QueueView
 from databus_core.database.sql.schema import bring_up_to_date, require
+from databus_core.database.sql.search_source import SearchSource
+from databus_core.database.sql.search_text import SearchText
 from databus_core.database.sql.shrink import give_back
 from databus_core.database.sql.store import Store
 from databus_core.database.sql.tables import Tables
@@ -50,8 +54,10 @@ class Parts:
         self.store = store
         self.clients = ClientTable(store, place)
         self.contents = Contents(store)
-        self.queue = QueueTable(store, self.contents)
+        self.search = SearchText(store)
+        self.queue = QueueTable(store, self.contents, self.search)
         self.view = QueueView(store, self.contents)
+        self.pages = QueuePages(store, self.search)
         self.logs = LogTable(store)
 
 
@@ -74,6 +80,7 @@ class Sql(Database):
         self._engines: Engines | None = None
         self._store: Store | None = None
         self._parts: Parts | None = None
+        self._indexer: Indexer | None = None
         self._writable = False
 
     def __str__(self) -> str:
@@ -102,10 +109,12 @@ class Sql(Database):
         self._store = store = Store(self._tables, engines.reader, writer)
         parts = Parts(store, self._place)
         store.write(parts.contents.clean)
+        store.write(parts.search.prepare)
         if ROOT not in parts.clients.names():
             parts.clients.create(ROOT)
         if self._disk is not None:
             self._disk.look()
+        self._indexer = Indexer(store, parts.search, SearchSource(store, parts.contents))
         return parts
 
     def _connected(self, engines: Engines, holder: Holder) -> Connection:
@@ -134,6 +143,9 @@ class Sql(Database):
 
     def _give_back(self) -> None:
         store, self._store, self._parts = self._store, None, None
+        indexer, self._indexer = self._indexer, None
+        if indexer is not None:
+            indexer.close()
         if store is not None:
             store.close()
         self._hold.release()
@@ -245,7 +257,7 @@ class Sql(Database):
 
     def queue_rows(self, query: Query) -> Rows[QueueRow]:
         with self._reading(query.client_id) as (parts, key):
-            return parts.view.rows(key, query)
+            return parts.pages.rows(key, query)
 
     def queue_counts(self, client_id: str) -> dict[str, QueueCounts]:
         with self._reading(client_id) as (parts, key):

@@ -44,7 +44,10 @@ class Engines:
         """Engines for that address; nothing is connected yet."""
         if url.get_backend_name() == "sqlite":
             return cls(_sqlite(url, writing=True), _sqlite(url, writing=False))
-        return cls(_server(url, poolclass=NullPool), _server(url, pool_size=READERS, pool_pre_ping=True))
+        reading: dict[str, Any] = {"pool_size": READERS, "pool_pre_ping": True}
+        if url.get_backend_name() == "postgresql":
+            reading["isolation_level"] = "REPEATABLE READ"  # else each statement sees another state
+        return cls(_server(url, poolclass=NullPool), _server(url, **reading))
 
 
 def _sqlite(url: URL, *, writing: bool) -> Engine:

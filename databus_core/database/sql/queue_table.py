@@ -34,6 +34,7 @@ from databus_core.database.sql.codec import (
     steps_facts,
 )
 from databus_core.database.sql.content import Contents, NewContent, StoredContent, staged
+from databus_core.database.sql.search_text import SearchText
 from databus_core.database.sql.statement import Among, deleting, inserting, updating
 from databus_core.database.sql.store import Store, fetched, in_bunches
 from databus_core.database.sql.tables import OPEN
@@ -66,9 +67,10 @@ Counted: TypeAlias = "tuple[str, int, int, int]"
 class QueueTable:
     """The queue of every client. What it remembers was written, or is being written, by the one thread that writes."""
 
-    def __init__(self, store: Store, contents: Contents) -> None:
+    def __init__(self, store: Store, contents: Contents, search: SearchText) -> None:
         self._store = store
         self._contents = contents
+        self._search = search
         self._remembered: dict[tuple[int, str], Stored] = {}
         tables, dialect = store.tables, store.dialect
         self._entry, self._step, self._attachment = tables.entry, tables.step, tables.attachment
@@ -110,6 +112,7 @@ class QueueTable:
         except BaseException:
             self._contents.give_up([content for contents in taken for content in contents])
             raise
+        self._search.used()
         for entry, contents, attachments in zip(entries, taken, seated, strict=True):
             if attachments is not None:
                 self._let_read(entry, contents, attachments)
@@ -176,6 +179,7 @@ class QueueTable:
         except BaseException:
             self._contents.give_up([content for contents in taken for content in contents])
             raise
+        self._search.used()
         for entry, contents, attachments in zip(entries, taken, stored, strict=True):
             self._let_read(entry, contents, attachments)
 
@@ -214,6 +218,7 @@ class QueueTable:
         self._delete_attachments.run(connection, changes.other_attachments)
         self._insert_attachment.run(connection, changes.new_attachments)
         self._add_up(connection, client_id, changes.counted, changes.no_longer)
+        self._search.note(connection, changes.searched)
         if changes.dropped:
             self._contents.discard(connection, changes.dropped)
         return attachments
@@ -271,6 +276,7 @@ class QueueTable:
             self._remembered.pop((client_id, internal_id), None)
         rows = [(key,) for key in keys]
         self._insert_purged.run(connection, purged)
+        self._search.drop(connection, keys)
         self._delete_attachments.run(connection, rows)
         self._delete_steps.run(connection, rows)
         self._delete.run(connection, rows)
@@ -373,6 +379,8 @@ class _Changes:
         """Contents that an attachment referred to."""
         self.counted: list[Counted] = []
         self.no_longer: list[Counted] = []
+        self.searched: list[int] = []
+        """Entries of which a search finds something else than before."""
 
     def note(self, stored: Stored, entry: QueueEntry, content_ids: Iterator[int]) -> None:
         """How one entry is now; `stored` says the same afterwards."""
@@ -383,6 +391,8 @@ class _Changes:
         if (now := steps_facts(entry)) != steps:
             stored.steps = now
             self._note_steps(stored.id, steps, now)
+            if _errors(now) != _errors(steps):
+                self.searched.append(stored.id)
         if stored.steps is not steps or counted:
             stored.progress = progress_of(stored.steps, entry.pulled_at)
             if stored.progress[:_STANDING] != progress[:_STANDING]:
@@ -396,6 +406,7 @@ class _Changes:
         if (now := _attachments(entry, content_ids)) != stored.attachments:
             self.dropped |= {each[2] for each in stored.attachments} - {each[2] for each in now}
             stored.attachments = now
+            self.searched.append(stored.id)
             self.other_attachments.append((stored.id,))
             self.new_attachments += _attachment_rows(stored)
 
@@ -425,6 +436,10 @@ class _Changes:
 
 
 _STANDING, _IDENTITY = len(STANDING_COLUMNS), len(STEP_IDENTITY)
+
+
+def _errors(steps: Sequence[StepFacts]) -> list[str]:
+    return [error for _, _, _, _, _, error, _, _, _ in steps if error]
 
 
 def _new(key: int, entry: QueueEntry, content_ids: Iterator[int]) -> Stored:

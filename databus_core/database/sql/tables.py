@@ -98,6 +98,7 @@ class Tables:
         self._queue()
         self._attachments()
         self._logs()
+        self._search()
 
     def _table(self, name: str, *parts: Any, keyed: bool = True) -> Table:
         """`keyed`: it has a key of its own, and is not stored in the order of a primary key of several columns."""
@@ -277,6 +278,20 @@ class Tables:
             PrimaryKeyConstraint("trip_log_id", "position"),
             keyed=False,
         )
+
+    def _search(self) -> None:
+        self.search_text = self._table(
+            "search_text",
+            Column("queue_entry_id", _whole(), primary_key=True, autoincrement=False),
+            _required("client_id", _whole()),
+            _required("words", _long()),
+        )
+        """What an entry is found by, see search_words.indexed. Each kind of database has its own index of these words,
+        which a migration makes: FTS5, a GIN index of a tsvector, FULLTEXT, or none."""
+        self.search_change = self._table("search_change", _key(), _required("queue_entry_id", _whole()))
+        """Entries whose words must be indexed anew, once per change."""
+        self.search_progress = self._table("search_progress", _key(), _required("indexed_until", _whole()))
+        """One row: entries with higher keys are not indexed yet. So seating writes nothing for the search."""
 
 
 def _partial(name: str, condition: Any, *columns: str) -> Index:

@@ -1,0 +1,70 @@
+"""The filters of a query, but for its text."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from sqlalchemy import ColumnElement, Table, literal_column, or_
+
+from databus_core.database.sql.codec import stored_time
+from databus_core.database.sql.tables import COMPLETE, OPEN
+from databus_core.model.query import Query
+from databus_core.model.queue_entry import QueueStatus
+
+Conditions: TypeAlias = "list[ColumnElement[bool]]"
+
+
+class Filters:
+    """Of one client's entries."""
+
+    def __init__(self, entry: Table, client_id: int, query: Query) -> None:
+        self._entry = entry
+        self._client_id = client_id
+        self._query = query
+        self.of_client: ColumnElement[bool] = entry.c.client_id == client_id
+        self.times = self._times()
+        """The range of time."""
+        self._others = [*self._columns(), *self.times]
+
+    def conditions(self, *, led: bool = False) -> Conditions:
+        """All of them; `led` by another condition, which the database is to begin with and not with the client."""
+        client = self._entry.c.client_id + 0 == self._client_id if led else self.of_client
+        return [client, *self._others]
+
+    @property
+    def is_all(self) -> bool:
+        """Whether no entry of the client is left out."""
+        return not self._others
+
+    @property
+    def is_tallied(self) -> bool:
+        """Whether it is known how many entries they leave."""
+        return not (self._query.source_system or self._query.id or self._query.attempts)
+
+    def _columns(self) -> Conditions:
+        entry, query = self._entry.c, self._query
+        conditions: Conditions = []
+        if query.client_passenger:
+            conditions.append(entry.client_passenger == query.client_passenger)
+        if query.status is not None:
+            # Written into the statement: with a parameter in their place, no partial index would be used.
+            status = COMPLETE if query.status is QueueStatus.COMPLETE else OPEN
+            conditions.append(entry.status == literal_column(str(status)))
+        if query.has_error is not None:
+            conditions.append(entry.failing == literal_column(str(int(query.has_error))))
+        if query.source_system:
+            conditions.append(entry.source_system == query.source_system)
+        if query.id:
+            conditions.append(or_(entry.internal_id == query.id, entry.external_id == query.id))
+        if query.attempts:
+            conditions.append(entry.attempts >= query.attempts)
+        return conditions
+
+    def _times(self) -> Conditions:
+        pulled_at, query = self._entry.c.pulled_at, self._query
+        conditions: Conditions = []
+        if query.pulled_from is not None:
+            conditions.append(pulled_at >= stored_time(query.pulled_from))
+        if query.pulled_until is not None:
+            conditions.append(pulled_at < stored_time(query.pulled_until))
+        return conditions

@@ -1,0 +1,135 @@
+"""The index of words, as each kind of database has it: which entries have these words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    cast,
+    column,
+    literal_column,
+    select,
+    table,
+    type_coerce,
+)
+from sqlalchemy.dialects.mysql import match
+from sqlalchemy.dialects.postgresql import TSQUERY
+
+from databus_core.database.sql.search_words import Phrase
+
+TextRow: TypeAlias = "tuple[int, int, str]"
+"""Key of an entry, its client, its words."""
+
+
+class WordIndex:
+    """No index: every text is looked through."""
+
+    mark = ""
+    """What stands before every stored word."""
+    longest = 8 << 20
+    """Bytes that are stored of the words of one entry."""
+    leads = False
+    """What it finds must be looked up in other tables, which the database would only do when it can do nothing else."""
+
+    def __init__(self, texts: Table) -> None:
+        self._texts = texts
+
+    def add(self, connection: Connection, rows: Sequence[TextRow]) -> None:
+        """Texts are stored."""
+
+    def remove(self, connection: Connection, keys: Sequence[int]) -> None:
+        """The texts of these entries are about to be deleted."""
+
+    def matching(self, phrases: Sequence[Phrase]) -> Select[Any]:
+        """Keys of the entries that have all of these."""
+        return select(self._texts.c.queue_entry_id).where(self._having(phrases))
+
+    def _having(self, phrases: Sequence[Phrase]) -> ColumnElement[bool]:
+        return self._alike(phrases)
+
+    def _alike(self, phrases: Sequence[Phrase]) -> ColumnElement[bool]:
+        return and_(*(self._texts.c.words.like(phrase.pattern(self.mark)) for phrase in phrases))
+
+    def _with_index(self, condition: ColumnElement[bool], phrases: Sequence[Phrase]) -> ColumnElement[bool]:
+        """An index that knows words tells which texts to look through for phrases."""
+        longer = [phrase for phrase in phrases if len(phrase.words) > 1]
+        return and_(condition, self._alike(longer)) if longer else condition
+
+
+class Fts5(WordIndex):
+    """SQLite: knows words, their beginnings and phrases. Its rows have the keys of the entries, in their order.
+
+    It is told what is stored, and again what that was before it is deleted. Triggers would do the same at twice the
+    cost: each of them makes FTS5 write what it would otherwise gather until the commit.
+    """
+
+    leads = True
+
+    def __init__(self, texts: Table) -> None:
+        super().__init__(texts)
+        self.index = table("search_index", column("rowid"), column("search_index"))
+        self._add = "INSERT INTO search_index (rowid, client_id, words) VALUES (?, ?, ?)"
+        self._remove = """
+            INSERT INTO search_index (search_index, rowid, client_id, words)
+            SELECT 'delete', queue_entry_id, client_id, words FROM search_text WHERE queue_entry_id = ?
+        """
+
+    def add(self, connection: Connection, rows: Sequence[TextRow]) -> None:
+        if rows:
+            connection.exec_driver_sql(self._add, list(rows))
+
+    def remove(self, connection: Connection, keys: Sequence[int]) -> None:
+        if keys:
+            connection.exec_driver_sql(self._remove, [(key,) for key in keys])
+
+    def matching(self, phrases: Sequence[Phrase], client_id: int | None = None) -> Select[Any]:
+        """With a client, of its entries only, and looked up in no other table."""
+        asked = " AND ".join(_fts5(phrase) for phrase in phrases)
+        asked = f"words : ({asked})" + (f' AND client_id : "{client_id}"' if client_id is not None else "")
+        return select(self.index.c.rowid).where(self.index.c.search_index.op("MATCH")(asked))
+
+
+class TsVector(WordIndex):
+    """PostgreSQL: knows words and their beginnings."""
+
+    longest = 1_000_000  # a tsvector ends at 1 MiB
+
+    def _having(self, phrases: Sequence[Phrase]) -> ColumnElement[bool]:
+        asked = " & ".join(f"'{word}'{ending}" for word, ending in _endings(phrases, ":*"))
+        # To the letter what the migration made an index of.
+        lexemes = "array_to_tsvector(string_to_array(btrim(words), ' '))"
+        return self._with_index(literal_column(lexemes).bool_op("@@")(cast(asked, TSQUERY)), phrases)
+
+
+class Fulltext(WordIndex):
+    """MariaDB: knows words and their beginnings, but no words that are short or very common; marked, none are."""
+
+    mark = "xx"
+
+    def _having(self, phrases: Sequence[Phrase]) -> ColumnElement[bool]:
+        asked = " ".join(f"+{self.mark}{word}{ending}" for word, ending in _endings(phrases, "*"))
+        found = match(self._texts.c.words, against=asked, in_boolean_mode=True)
+        return self._with_index(type_coerce(found, Boolean), phrases)
+
+
+def _fts5(phrase: Phrase) -> str:
+    return f'"{" ".join(phrase.words)}"{"" if phrase.whole else "*"}'
+
+
+def _endings(phrases: Sequence[Phrase], open_end: str) -> list[tuple[str, str]]:
+    """Every word, with that ending where it may go on."""
+    found: list[tuple[str, str]] = []
+    for phrase in phrases:
+        found += [(word, "") for word in phrase.words[:-1]]
+        found.append((phrase.words[-1], "" if phrase.whole else open_end))
+    return found
+
+
+KINDS: dict[str, type[WordIndex]] = {"sqlite": Fts5, "postgresql": TsVector, "mysql": Fulltext, "mariadb": Fulltext}

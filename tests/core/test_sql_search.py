@@ -1,0 +1,372 @@
+"""Search in SQL databases: what is found besides ids, when, and that nothing gets lost on the way."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import threading
+import time
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from databus_core.database.sql import common_words, queue_pages, search
+from databus_core.model.attachment import Attachment
+from databus_core.model.client import ROOT
+from databus_core.model.query import Query, QueueOrder, QueueRow
+from databus_core.model.queue_entry import QueueEntry, QueueStatus
+from databus_core.plugins.database import Database
+from tests.support.engines import MARIADB, POSTGRESQL, SQL_SERVER, SQLITE, Engine
+from tests.support.entries import completed, entry, minutes
+
+PATIENCE = 30
+KILLS = 5
+NUMBERS = itertools.count()
+
+
+@pytest.fixture(params=[SQLITE, POSTGRESQL, MARIADB, SQL_SERVER], ids=str)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Each kind of SQL database in turn."""
+    request.param.require()
+    return request.param
+
+
+def found(database: Database, text: str, **filters: object) -> list[str]:
+    """External ids of what a text finds, newest first."""
+    query = Query(**({"client_id": ROOT, "text": text} | filters))  # type: ignore[arg-type]
+    page = database.queue_rows(query)
+    assert page.total == len(page.rows)
+    return [row.external_id for row in page.rows]
+
+
+def settle(database: Database) -> None:
+    """Wait until everything that is there is indexed: a passenger's content is, that was seated behind all."""
+    marker = f"marker{next(NUMBERS)}"
+    last = entry(f"settle-{marker}", source_system="tests", attachments=[Attachment.text("a.txt", f"{marker}content")])
+    database.seat(ROOT, [last])
+    until = time.monotonic() + PATIENCE
+    while not found(database, f"{marker}content"):
+        assert time.monotonic() < until, "nothing is indexed"
+        time.sleep(0.02)
+    database.remove(ROOT, [last.internal_id])
+
+
+def seated(database: Database, *attachments: Attachment, name: str = "1") -> QueueEntry:
+    made = entry(name, attachments=attachments)
+    database.seat(ROOT, [made])
+    settle(database)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("text", "is_found"),
+    [
+        ("schrauben", True),
+        ("SCHRAUB", True),
+        ("chrauben", False),
+        ("zwölf schrauben", True),
+        ("schrauben zwölf", True),
+        ("schrauben shop", True),
+        ("schrauben dübel", False),
+        ('"zwölf schrauben"', True),
+        ('"schrauben zwölf"', False),
+        ('"zwölf schraub"', False),
+        ("AB-123/4", True),
+        ("AB-12", True),
+        ("123-AB", False),
+        ("über", True),
+        ("u\u0308ber", True),
+        ("uber", False),
+        ("STRASSE", True),
+        ("x", True),
+        ("the", True),
+        ("th", True),
+        ("a b", True),
+        ("o'neill", True),
+        ("100%", True),
+        ("漢字", True),
+        ("order", True),
+        ("Δελτίο", True),
+    ],
+)
+def test_words_of_attachments_are_found(engine: Engine, tmp_path: Path, text: str, is_found: bool) -> None:
+    content = "Zwölf Schrauben (AB-123/4) ÜBER Nacht, Straße x the a b O'Neill 100% 漢字 δελτίο"
+    database = engine.opened(tmp_path)
+    seated(database, Attachment.text("order.txt", content))
+    assert found(database, text) == (["1"] if is_found else [])
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "Müller bestellt".encode(),
+        b"\xef\xbb\xbf" + "Müller bestellt".encode(),
+        "Müller bestellt".encode("utf-16"),
+        "Müller bestellt".encode("latin-1"),
+        '<?xml version="1.0" encoding="ISO-8859-15"?><a>Müller bestellt €</a>'.encode("iso-8859-15"),
+        '<meta charset="windows-1252">Müller „bestellt“'.encode("cp1252"),
+        b"<p>M&uuml;ller&nbsp;<b>bestellt</b></p>",
+        json.dumps({"name": "Müller", "verb": "bestellt"}).encode(),
+        "UNA:+.? 'UNB+UNOC:3+Müller'BGM+bestellt'\x1c".encode("latin-1"),
+    ],
+)
+def test_text_is_found_whatever_its_attachment_says_that_it_is(tmp_path: Path, data: bytes) -> None:
+    database = SQLITE.opened(tmp_path)
+    seated(database, Attachment.binary("a.bin", data))
+    assert found(database, '"müller" bestellt') == ["1"]
+    database.close()
+
+
+def test_what_is_no_text_is_not_indexed(tmp_path: Path) -> None:
+    database = SQLITE.opened(tmp_path)
+    seated(database, Attachment.binary("a.bin", b"\x00\x01\x02 secret words"))
+    assert found(database, "secret") == []
+    assert found(database, "a.bin") == ["1"]
+    database.close()
+
+
+def test_only_the_first_mebibyte_of_an_attachment_is_indexed(engine: Engine, tmp_path: Path) -> None:
+    database = engine.opened(tmp_path)
+    long = " ".join(f"w{number}" for number in range(150_000))
+    made = seated(
+        database, Attachment.text("a.txt", f"beginning {long} end"), Attachment.text("b.txt", "ü" * (1 << 20))
+    )
+    assert len(made.attachments[0].read_bytes()) > 1 << 20
+    assert found(database, "beginning w7777") == ["1"]
+    assert found(database, "end") == []
+    database.close()
+
+
+def test_a_passenger_is_found_at_once_by_its_ids_and_its_error(engine: Engine, tmp_path: Path) -> None:
+    database = engine.opened(tmp_path)
+    made = entry("ORD-4711", source_system="webshop")
+    database.seat(ROOT, [made])
+    for text in ("ord-4711", "WEBSHOP", made.internal_id, f'"{made.internal_id}"'):
+        assert found(database, text) == ["ORD-4711"]
+    made.notification.fail("the shop is closed")
+    database.update(ROOT, [made])
+    assert found(database, "closed") == ["ORD-4711"]
+    settle(database)
+    for text in ("ord-4711", "WEBSHOP", made.internal_id, f'"{made.internal_id}"', "shop closed"):
+        assert found(database, text) == ["ORD-4711"]
+    database.close()
+
+
+def test_what_a_processor_changed_is_found_and_what_it_replaced_is_not(engine: Engine, tmp_path: Path) -> None:
+    database = engine.opened(tmp_path)
+    made = seated(database, Attachment.text("a.txt", "screws"), Attachment.text("b.txt", "nails"))
+    made.attachments[0].set_text("bolts")
+    del made.attachments[1]
+    database.update(ROOT, [made])
+    settle(database)
+    assert [found(database, text) for text in ("bolts", "screws", "nails")] == [["1"], [], []]
+    database.close()
+
+
+def test_every_error_of_a_passenger_is_found_while_it_has_it(engine: Engine, tmp_path: Path) -> None:
+    database = engine.opened(tmp_path)
+    made = seated(database)
+    made.notification.fail("older trouble")
+    made.pushers[0].fail("x " * 200 + "newer trouble")
+    database.update(ROOT, [made])
+    settle(database)
+    assert found(database, "older newer") == ["1"]
+    database.update(ROOT, [completed(made)])
+    settle(database)
+    assert found(database, "trouble") == []
+    database.close()
+
+
+def test_nothing_is_found_of_removed_passengers_even_when_their_keys_are_used_again(
+    engine: Engine, tmp_path: Path
+) -> None:
+    database = engine.opened(tmp_path)
+    made = seated(database, Attachment.text("a.txt", "screws"))
+    database.remove(ROOT, [made.internal_id])
+    assert found(database, "screws") == []
+    database.close()
+    database = engine.opened(tmp_path)
+    seated(database, Attachment.text("a.txt", "nails"), name="2")
+    assert [found(database, text) for text in ("nails", "screws")] == [["2"], []]
+    database.close()
+
+
+def test_what_was_not_indexed_when_the_database_was_closed_is_indexed_later(engine: Engine, tmp_path: Path) -> None:
+    database = engine.opened(tmp_path)
+    database.seat(ROOT, [entry(attachments=[Attachment.text("a.txt", "screws")])])
+    database.close()
+    database = engine.opened(tmp_path)
+    settle(database)
+    assert found(database, "screws") == ["1"]
+    database.close()
+
+
+def test_a_reader_beside_finds_what_is_indexed_and_what_is_not(tmp_path: Path) -> None:
+    database = SQLITE.opened(tmp_path)
+    seated(database, Attachment.text("a.txt", "screws"))
+    database.seat(ROOT, [entry("fresh")])
+    reader = SQLITE.opened(tmp_path, reading=True)
+    assert found(reader, "screws") == ["1"]
+    assert found(reader, "fresh") == ["fresh"]
+    reader.close()
+    database.close()
+
+
+# Common words -------------------------------------------------------------------------------------------------------
+
+FILTERS: list[dict[str, object]] = [
+    {},
+    {"descending": False},
+    {"client_passenger": "letters"},
+    {"status": QueueStatus.COMPLETE},
+    {"source_system": "mail"},
+    {"has_error": False, "status": QueueStatus.INCOMPLETE},
+    {"pulled_from": minutes(5), "pulled_until": minutes(25)},
+    {"order": QueueOrder.EXTERNAL_ID},
+    {"order": QueueOrder.STATUS, "descending": False},
+]
+
+
+def pages(database: Database, query: Query) -> tuple[list[QueueRow], set[int]]:
+    """Every page of a query, and the totals that they say."""
+    rows: list[QueueRow] = []
+    totals: set[int] = set()
+    while True:
+        page = database.queue_rows(replace(query, after=rows[-1] if rows else None))
+        totals.add(page.total)
+        if not page.rows:
+            return rows, totals
+        rows += page.rows
+
+
+@pytest.mark.parametrize("few", [0, 1000])
+@pytest.mark.parametrize("filters", FILTERS)
+def test_common_words_are_found_like_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filters: dict[str, object], few: int
+) -> None:
+    random_ = random.Random(1)
+    database = SQLITE.opened(tmp_path)
+    database.create_client("demo")
+    made = [
+        entry(
+            str(number),
+            client_passenger=random_.choice(["orders", "letters"]),
+            source_system=random_.choice(["shop", "mail"]),
+            pulled_at=minutes(random_.randrange(30)),
+            attachments=[Attachment.text("a.txt", "common" if number % 7 else "other")],
+        )
+        for number in range(60)
+    ]
+    for one in made[::3]:
+        completed(one)
+    database.seat("demo", [entry("x", attachments=[Attachment.text("a.txt", "common")])])
+    database.seat(ROOT, made[:50])
+    settle(database)
+    database.remove(ROOT, [made[10].internal_id])
+    database.seat(ROOT, [entry("common"), *made[50:]])  # some of these wait
+    settle(database)
+    query = Query(client_id=ROOT, text="comm", limit=4, **filters)  # type: ignore[arg-type]
+    expected = pages(database, query)
+    third = database.queue_rows(replace(query, offset=8)).rows
+    monkeypatch.setattr(search, "COMMON", 3)
+    monkeypatch.setattr(common_words, "WINDOW", 3)
+    monkeypatch.setattr(queue_pages, "FEW", few)
+    assert pages(database, query) == expected
+    assert len(expected[0]) > 12
+    assert expected[1] == {len(expected[0])}
+    assert database.queue_rows(replace(query, offset=8)).rows == third == expected[0][8:12]
+    database.close()
+
+
+# Against a model ----------------------------------------------------------------------------------------------------
+
+WORDS = ["ab", "abc", "b", "ü", "über", "1"]
+TEXTS = st.lists(st.sampled_from(WORDS), max_size=4).map(" ".join)
+WORK = st.lists(st.tuples(st.sampled_from(["seat", "change", "fail", "remove", "reopen"]), st.integers(0, 5), TEXTS))
+
+
+@settings(max_examples=25, deadline=None)
+@given(work=WORK.map(lambda steps: steps[:12]))
+def test_a_search_agrees_with_a_model(
+    tmp_path_factory: pytest.TempPathFactory, work: list[tuple[str, int, str]]
+) -> None:
+    folder = tmp_path_factory.mktemp("model")
+    database = SQLITE.opened(folder)
+    model: list[QueueEntry] = []
+    for number, (task, which, text) in enumerate(work):
+        one = model[which % len(model)] if model else None
+        if task == "seat" or one is None:
+            attachments = [Attachment.text("name", text)] if text else []
+            model.append(entry(f"n{number}", source_system="s", attachments=attachments))
+            database.seat(ROOT, [model[-1]])
+        elif task == "change":
+            one.attachments = [Attachment.text("name", text)]
+            database.update(ROOT, [one])
+        elif task == "fail":
+            one.processors[0].fail(text)
+            database.update(ROOT, [one])
+        elif task == "remove":
+            database.remove(ROOT, [one.internal_id])
+            model.remove(one)
+        else:
+            database.close()
+            database = SQLITE.opened(folder)
+    settle(database)
+    for first, second in itertools.product(WORDS, ["", *WORDS]):
+        words = [word for word in (first, second) if word]
+        expected = {one.external_id for one in model if all(has(one, word) for word in words)}
+        assert set(found(database, " ".join(words))) == expected
+        if second:
+            phrase = {one.external_id for one in model if f" {first} {second} " in said(one)}
+            assert set(found(database, f'"{first} {second}"')) == phrase
+    database.close()
+
+
+def said(one: QueueEntry) -> str:
+    texts = [step.error for step in one.steps()]
+    for attachment in one.attachments:
+        texts += [attachment.name, attachment.read_text()]
+    return f" {' '.join(' '.join(texts).split())} "
+
+
+def has(one: QueueEntry, word: str) -> bool:
+    # No word of the model is the beginning of a part of an internal id but "1", "b", "ab", "abc".
+    return f" {word}" in said(one) or any(part.startswith(word) for part in one.internal_id.split("-"))
+
+
+# Kill ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.timeout(180)
+def test_nothing_is_lost_when_the_process_is_killed_while_it_indexes(engine: Engine, tmp_path: Path) -> None:
+    facts: dict[str, set[str]] = defaultdict(set)
+    moments = random.Random(20_260_310)
+    for _ in range(KILLS):
+        with engine.start("work", tmp_path) as process:
+            assert process.stdout is not None
+            lines = [process.stdout.readline()]
+            killer = threading.Timer(moments.uniform(0.3, 1.0), process.kill)
+            killer.start()
+            lines += process.stdout.readlines()
+            killer.join()
+        for fact, names in (json.loads(line) for line in lines if line.endswith("\n")):
+            for name in names:
+                facts[name].add(fact)
+    database = engine.opened(tmp_path)
+    settle(database)
+    changed = {name for name, each in facts.items() if "changed" in each and "removing" not in each}
+    assert len(changed) > KILLS
+    present = Query(client_id=ROOT, limit=100_000)
+    everything = {row.external_id for row in database.queue_rows(present).rows}
+    second = {row.external_id for row in database.queue_rows(replace(present, text="second")).rows}
+    first = {row.external_id for row in database.queue_rows(replace(present, text="first")).rows}
+    assert changed <= second
+    assert first | second == everything
+    assert not first & second
+    database.close()
