@@ -1,0 +1,172 @@
+"""Search in an SQLite database: how long a first page takes, how fast indexing is, and what it costs who seats.
+
+Attachments have 1 KB of words, as frequent as words are in a language: the most frequent one is in nearly every
+attachment, most are in a few. Each passenger also has a word of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from unittest import mock
+
+from databus_core.database import sql
+from databus_core.model.attachment import Attachment
+from databus_core.model.client import ROOT
+from databus_core.model.query import Query
+from databus_core.model.queue_entry import QueueEntry, QueueStatus
+from databus_core.plugins.database import Database
+from tests.support.engines import SQLITE
+from tests.support.entries import entry, minutes
+
+MANY, QUICK = 500_000, 20_000
+PER_SEATING = 500
+WORDS = 140
+VOCABULARY = 50_000
+ROUNDS = 5
+
+
+class NoIndexer:
+    """Lets everything wait."""
+
+    def __init__(self, *parts: object) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class Language:
+    """Makes texts."""
+
+    def __init__(self) -> None:
+        self._random = random.Random(20_260_310)
+        letters = "abcdefghijklmnopqrstuvwxyzäöü"
+        self.words = ["".join(self._random.choices(letters, k=self._random.randint(3, 10))) for _ in range(VOCABULARY)]
+        weights = list(itertools.accumulate(1 / (rank + 5) for rank in range(VOCABULARY)))
+        self._texts = [" ".join(self._random.choices(self.words, cum_weights=weights, k=WORDS)) for _ in range(20_000)]
+
+    def text(self, number: int) -> str:
+        """1 KB with the word of that number's own."""
+        return f"order own{number}word {self._random.choice(self._texts)}"
+
+
+def batches(language: Language, first: int, count: int) -> Iterator[list[QueueEntry]]:
+    """Passengers, as many at once as a puller brings."""
+    for begin in range(first, first + count, PER_SEATING):
+        yield [
+            entry(
+                f"ORD-{number:07}",
+                source_system="shop" if number % 10 else "mail",
+                pulled_at=minutes(number / 100),
+                attachments=[Attachment.text("order.txt", language.text(number))],
+            )
+            for number in range(begin, min(begin + PER_SEATING, first + count))
+        ]
+
+
+def seating_rate(database: Database, made: Sequence[list[QueueEntry]]) -> float:
+    """Passengers a second."""
+    begun = time.perf_counter()
+    for some in made:
+        database.seat(ROOT, some)
+    return sum(map(len, made)) / (time.perf_counter() - begun)
+
+
+def wait_until_found(database: Database, text: str, between: float = 0.05) -> None:
+    """Until what was seated last is indexed. While much waits, each look costs something, too."""
+    while not database.queue_rows(Query(client_id=ROOT, text=text, limit=1)).total:
+        time.sleep(between)
+
+
+def slowed(folder: Path, language: Language) -> None:
+    """Seat with and without the indexer, in turns."""
+    rates: dict[bool, list[float]] = {True: [], False: []}
+    made = list(batches(language, 0, 20_000))
+    for round_, indexing in itertools.product(range(ROUNDS), (False, True)):
+        place = folder / f"{round_}{indexing}"
+        with mock.patch.object(sql, "Indexer", sql.Indexer if indexing else NoIndexer):
+            database = SQLITE.opened(place)
+        fresh = [[entry(one.external_id, attachments=one.attachments) for one in some] for some in made]
+        for one in itertools.chain.from_iterable(fresh):
+            one.attachments = [Attachment.binary(a.name, a.read_bytes()) for a in one.attachments]
+        rates[indexing].append(seating_rate(database, fresh))
+        database.close()
+        shutil.rmtree(place)
+    without, with_ = (sorted(rates[indexing])[ROUNDS // 2] for indexing in (False, True))
+    print(f"seating without indexing {without:,.0f}/s, with {with_:,.0f}/s: {with_ / without:.2f}")
+
+
+def first_pages(database: Database, language: Language, count: int) -> None:
+    """Time the first page of 200 for texts of every kind."""
+    words = language.words
+    queries: dict[str, dict[str, object]] = {
+        "a word of one passenger": {"text": f"own{count // 2}word"},
+        "an external id": {"text": f"ORD-{count // 2:07}"},
+        "id, exactly": {"id": f"ORD-{count // 2:07}"},
+        "a rare word": {"text": words[5000]},
+        "a frequent word": {"text": words[20]},
+        "a word of all": {"text": "order"},
+        "the beginning of all, one letter": {"text": "o"},
+        "two letters": {"text": words[0][:2]},
+        "two frequent words": {"text": f"{words[0]} {words[1]}"},
+        "a frequent and a rare one": {"text": f"{words[0]} {words[5000]}"},
+        "a phrase": {"text": f'"{words[0]} {words[1]}"'},
+        "nothing": {"text": "nosuchword"},
+        "a word of all, of one source": {"text": "order", "source_system": "mail"},
+        "a word of all, complete": {"text": "order", "status": QueueStatus.COMPLETE},
+        "a word of all, some days": {
+            "text": "order",
+            "pulled_from": minutes(count / 400),
+            "pulled_until": minutes(count / 200),
+        },
+        "a frequent word, oldest first": {"text": words[20], "descending": False},
+    }
+    print(f"\n{'first page of 200':36} {'ms':>8} {'found':>9}")
+    for name, filters in queries.items():
+        query = Query(client_id=ROOT, limit=200, **filters)  # type: ignore[arg-type]
+        took: list[float] = []
+        for _ in range(ROUNDS):
+            begun = time.perf_counter()
+            page = database.queue_rows(query)
+            took.append(time.perf_counter() - begun)
+        print(f"{name:36} {1000 * sorted(took)[ROUNDS // 2]:8.1f} {page.total:9}")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK:,} passengers instead of {MANY:,}")
+    parser.add_argument("--folder", type=Path, help="where to work; a temporary folder unless given")
+    arguments = parser.parse_args()
+    count = QUICK if arguments.quick else MANY
+    language = Language()
+    folder = Path(tempfile.mkdtemp(dir=arguments.folder))
+    try:
+        slowed(folder, language)
+        with mock.patch.object(sql, "Indexer", NoIndexer):
+            database = SQLITE.opened(folder)
+        for some in batches(language, 0, count):
+            database.seat(ROOT, some)
+        database.close()
+        before = (folder / "data" / "databus.sqlite").stat().st_size
+        database = SQLITE.opened(folder)
+        begun = time.perf_counter()
+        wait_until_found(database, f"own{count - 1}word", count / 100_000)
+        took = time.perf_counter() - begun
+        first_pages(database, language, count)
+        database.close()
+        size = (folder / "data" / "databus.sqlite").stat().st_size - before
+        print(f"\nindexing {count:,} passengers: {count / took:,.0f}/s, {size / count:,.0f} bytes each")
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
