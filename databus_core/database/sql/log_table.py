@@ -55,11 +55,14 @@ class LogTable:
         self._running.add((client_id, log.id))
         row = self._row(connection, client_id, log)
         modules = {name: self._module_id(connection, name) for name in {entry.module for entry in entries}}
+        messages = [entry.message for entry in entries]
+        together = "".join(messages)
+        if "\0" in together or not together.isascii():  # looked at once: most logs are plain
+            messages = list(map(_text, messages))
         lines = [
-            (row.id, position, stored_time(entry.at), modules[entry.module], _SEVERITIES[entry.type],
-             _text(entry.message))
-            for position, entry in enumerate(entries, row.length)
-        ]  # fmt: skip
+            (row.id, position, stored_time(entry.at), modules[entry.module], _SEVERITIES[entry.type], message)
+            for position, (entry, message) in enumerate(zip(entries, messages, strict=True), row.length)
+        ]
         self._insert_entry.run(connection, lines)
         row.length += len(lines)
         row.worst = max(row.worst, max(map(itemgetter(4), lines), default=0))
