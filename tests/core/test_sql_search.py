@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from databus_core.database.sql import common_words, queue_pages, search
+from databus_core.database.sql import common_words, queue_pages, search, search_text
 from databus_core.model.attachment import Attachment
 from databus_core.model.client import ROOT
 from databus_core.model.query import Query, QueueOrder, QueueRow
@@ -194,6 +194,28 @@ def test_nothing_is_found_of_removed_passengers_even_when_their_keys_are_used_ag
     database = engine.opened(tmp_path)
     seated(database, Attachment.text("a.txt", "nails"), name="2")
     assert [found(database, text) for text in ("nails", "screws")] == [["2"], []]
+    database.close()
+
+
+def test_the_file_shrinks_when_what_was_indexed_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_text, "DROPPED", 1)
+    random_ = random.Random(1)
+    database = SQLITE.opened(tmp_path)
+    made = [
+        entry(str(number), attachments=[Attachment.text("a.txt", " ".join(f"{random_.random()}" for _ in range(50)))])
+        for number in range(2000)
+    ]
+    database.seat(ROOT, made)
+    settle(database)
+    file = tmp_path / "data" / "databus.sqlite"
+    before = file.stat().st_size
+    database.remove(ROOT, [one.internal_id for one in made])
+    until = time.monotonic() + PATIENCE
+    while file.stat().st_size > before // 3:  # what is free is given back from 1 MiB on
+        assert time.monotonic() < until, f"{file.stat().st_size} bytes are left of {before}"
+        time.sleep(0.05)
+    seated(database, Attachment.text("a.txt", "screws"), name="new")
+    assert found(database, "screws") == ["new"]
     database.close()
 
 

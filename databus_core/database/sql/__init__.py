@@ -114,7 +114,7 @@ class Sql(Database):
             parts.clients.create(ROOT)
         if self._disk is not None:
             self._disk.look()
-        self._indexer = Indexer(store, parts.search, SearchSource(store, parts.contents))
+        self._indexer = Indexer(store, parts.search, SearchSource(store, parts.contents), self._shrink)
         return parts
 
     def _connected(self, engines: Engines, holder: Holder) -> Connection:

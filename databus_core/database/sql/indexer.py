@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from sqlalchemy import exc
 
@@ -25,7 +26,9 @@ AGAIN_SECONDS = 10.0
 class Indexer:
     """Works from its making until it is closed; a kill loses nothing, as what waits is known to the database."""
 
-    def __init__(self, store: Store, text: SearchText, source: SearchSource) -> None:
+    def __init__(self, store: Store, text: SearchText, source: SearchSource, shrink: Callable[[], None]) -> None:
+        """`shrink` is called when room has become free."""
+        self._shrink = shrink
         self._store = store
         self._text = text
         self._source = source
@@ -59,12 +62,22 @@ class Indexer:
         while not self._closing.is_set():
             begun = time.monotonic()
             batch = self._source.next_batch()
-            if batch is None:
+            if batch is not None:
+                self._index(batch)
+            elif not self._tidied():
                 return
-            self._index(batch)
             if self._text.uses != uses:
                 uses = self._text.uses
                 self._rest((time.monotonic() - begun) * (1 / SHARE - 1))
+
+    def _tidied(self) -> bool:
+        """Make room if there is any to be had; answers whether that may go on."""
+        was_tidying = self._text.is_tidying
+        if self._text.tidy():
+            return True
+        if was_tidying:
+            self._shrink()
+        return False
 
     def _rest(self, seconds: float) -> None:
         """Leave the database to others, but not longer than they use it."""

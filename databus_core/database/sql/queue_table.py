@@ -253,6 +253,7 @@ class QueueTable:
         removed = 0
         for some in in_bunches(list(internal_ids)):
             removed += self._store.write(lambda connection, some=some: self._remove(connection, client_id, some))
+        self._search.used()
         return removed
 
     def _remove(self, connection: Connection, client_id: int, internal_ids: Sequence[str]) -> int:

@@ -24,6 +24,9 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 
 from databus_core.database.sql.search_words import Phrase
 
+PAGES_AT_ONCE = 64
+"""Pages of FTS5, of 4 KiB, that are written anew in one transaction."""
+
 TextRow: TypeAlias = "tuple[int, int, str]"
 """Key of an entry, its client, its words."""
 
@@ -46,6 +49,11 @@ class WordIndex:
 
     def remove(self, connection: Connection, keys: Sequence[int]) -> None:
         """The texts of these entries are about to be deleted."""
+
+    def tidy(self, connection: Connection, *, begin: bool) -> bool:
+        """Make a part of the room free that removed texts had, beginning anew or going on; answers whether there is
+        more to do. A server does that by itself."""
+        return False
 
     def matching(self, phrases: Sequence[Phrase]) -> Select[Any]:
         """Keys of the entries that have all of these."""
@@ -88,6 +96,13 @@ class Fts5(WordIndex):
     def remove(self, connection: Connection, keys: Sequence[int]) -> None:
         if keys:
             connection.exec_driver_sql(self._remove, [(key,) for key in keys])
+
+    def tidy(self, connection: Connection, *, begin: bool) -> bool:
+        # FTS5 keeps what was there and that it is there no more, until both meet in a merge.
+        before = connection.exec_driver_sql("SELECT total_changes()").scalar_one()
+        pages = -PAGES_AT_ONCE if begin else PAGES_AT_ONCE
+        connection.exec_driver_sql("INSERT INTO search_index (search_index, rank) VALUES ('merge', ?)", (pages,))
+        return connection.exec_driver_sql("SELECT total_changes()").scalar_one() >= before + 2
 
     def matching(self, phrases: Sequence[Phrase], client_id: int | None = None) -> Select[Any]:
         """With a client, of its entries only, and looked up in no other table."""

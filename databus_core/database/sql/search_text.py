@@ -13,6 +13,8 @@ from databus_core.database.sql.store import Store, in_bunches
 
 ONLY_ROW = 1
 """Key of the one row of search_progress."""
+DROPPED = 5000
+"""After so many removals the index is made smaller, for which all of it is written anew."""
 
 
 class SearchText:
@@ -31,11 +33,24 @@ class SearchText:
         """Set when there may be something to index."""
         self.uses = 0
         """Grows with the use that others make of the database."""
+        self._dropped = 0
+        self.is_tidying = False
+        """Whether the index is being made smaller."""
 
     def used(self) -> None:
-        """Entries were seated or changed."""
+        """Entries were seated, changed or removed."""
         self.uses += 1
         self.waiting.set()
+
+    def tidy(self) -> bool:
+        """Make a part of the room free that removed entries had in the index; answers whether there is more to do."""
+        begin = not self.is_tidying
+        if begin:
+            if self._dropped < DROPPED:
+                return False
+            self._dropped = 0
+        self.is_tidying = self._store.write(lambda connection: self.index.tidy(connection, begin=begin))
+        return self.is_tidying
 
     # In a transaction -------------------------------------------------------------------------------------------
 
@@ -51,6 +66,10 @@ class SearchText:
 
     def drop(self, connection: Connection, keys: Sequence[int]) -> None:
         """These entries are removed; nothing finds them any more."""
+        self._dropped += len(keys)
+        self._clear(connection, keys)
+
+    def _clear(self, connection: Connection, keys: Sequence[int]) -> None:
         self.index.remove(connection, keys)
         self._delete.run(connection, [(key,) for key in keys])
 
@@ -60,7 +79,7 @@ class SearchText:
         for some in in_bunches([row[0] for row in rows]):
             present.update(connection.execute(select(self._entry.c.id).where(self._entry.c.id.in_(some))).scalars())
         kept = [row for row in rows if row[0] in present]
-        self.drop(connection, [row[0] for row in kept])
+        self._clear(connection, [row[0] for row in kept])
         self._insert.run(connection, kept)
         self.index.add(connection, kept)
         for some in in_bunches(changes):
