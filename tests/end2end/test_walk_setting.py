@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
 from databus_core.model.ticket import DispatcherTicket
@@ -23,6 +24,7 @@ from tests.support.stage import Stage, ticket_with
 from tests.support.window import LONG_MS, click
 
 HOURLY = {"sync_frequency": 60, "queue_life_span": 30}
+AS_IT_IS = "Use the other database as it is"
 
 
 class Clerk:
@@ -48,8 +50,15 @@ class Clerk:
         editor.editor.insertPlainText(json.dumps(arguments))
         assert self.page.unsaved
 
-    def save(self) -> None:
+    def save(self, answer: str = "") -> None:
+        """`answer` is the button that is clicked in the question about another database."""
         self.qtbot.mouseClick(self.page.save_button, Qt.MouseButton.LeftButton)
+        if answer:
+            self.until(lambda: self.page.findChild(QMessageBox))
+            box = self.page.findChild(QMessageBox)
+            assert box is not None
+            button = next(button for button in box.buttons() if button.text() == answer)
+            self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
         self.until(lambda: self.page.busy.isHidden() and (self.page.error_bar.text or not self.page.unsaved))
 
     def file(self) -> Any:
@@ -93,7 +102,7 @@ def test_another_database_is_in_force_saved_and_shown(clerk: Clerk, stage: Stage
     clerk.until(lambda: clerk.passengers() == ["orders"])
     clerk.window.show_page("ticket")
     clerk.type_database({"database_dir": "other"})
-    clerk.save()
+    clerk.save(AS_IT_IS)
     assert clerk.page.error_bar.text == ""
     assert clerk.dispatcher.ticket.database_arguments == {"database_dir": "other"}
     assert clerk.file()["database_arguments"] == {"database_dir": "other"}
@@ -114,7 +123,7 @@ def test_a_database_that_cannot_be_had_leaves_the_old_one_in_force(
     clerk.type_database({"database_dir": "other"})
     held = Engine("databus_core.database.json_files", {"database_dir": "other"})
     with closing(held.opened(clerk.folder)):
-        clerk.save()
+        clerk.save(AS_IT_IS)
         assert "is in use by tests (process" in clerk.page.error_bar.text
         assert "The old ticket stays in force." in clerk.page.error_bar.text
     assert clerk.page.unsaved
