@@ -353,12 +353,12 @@ class Dispatcher:
         self._require(DispatcherState.RUNNING, DispatcherState.PAUSED, DispatcherState.PAUSING)
         async with self._maintenance:
             drove = self._state is DispatcherState.RUNNING
-            await self.pause()
             try:
+                await self.pause()
                 self._require(DispatcherState.PAUSED)
                 yield
-            finally:
-                if drove and self._state is DispatcherState.PAUSED:
+            finally:  # also when it is cancelled while it waits for a trip
+                if drove and self._state in {DispatcherState.PAUSING, DispatcherState.PAUSED}:
                     self._set_state(DispatcherState.RUNNING)
 
     # Inside -----------------------------------------------------------------------------------------------------

@@ -472,6 +472,23 @@ async def test_export_copies_everything_pauses_meanwhile_and_doubles_nothing(
     copy.close()
 
 
+async def test_an_export_cancelled_while_it_waits_for_a_trip_lets_the_dispatcher_drive_on(
+    tmp_path: Path, dispatcher: Dispatcher, stages: list[Stage]
+):
+    go = threading.Event()
+    stages[0].on_pull = hang_until(go)
+    await dispatcher.start()
+    await until(lambda: bool(dispatcher.running))
+    arguments = {"database_dir": str(tmp_path / "copy")}
+    export = asyncio.create_task(dispatcher.export("demo", "databus_core.database.json_files", arguments))
+    await until(lambda: dispatcher.state is DispatcherState.PAUSING)
+    export.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await export
+    assert dispatcher.state is DispatcherState.RUNNING
+    go.set()
+
+
 async def test_another_ticket_is_taken_into_force_and_saved(tmp_path: Path, dispatcher: Dispatcher, ear: Ear):
     await dispatcher.start()
     await until(lambda: len(ear.of("complete")) == 6)
