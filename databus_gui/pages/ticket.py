@@ -126,7 +126,7 @@ class TicketPage(Page):
 
     def _mark(self) -> None:
         self.unsaved_sign.setVisible(self.unsaved)
-        self.revert_button.setEnabled(self.unsaved)
+        self.revert_button.setEnabled(self.unsaved and not self._saving)
 
     def _check(self) -> None:
         self.form.show_problems(self._problems())
