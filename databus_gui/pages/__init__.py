@@ -2,6 +2,7 @@
 
 from databus_gui.pages.about import AboutPage
 from databus_gui.pages.customizing import CustomizingPage
+from databus_gui.pages.export import ExportPage
 from databus_gui.pages.logs import LogsPage
 from databus_gui.pages.page import Page
 from databus_gui.pages.passengers import PassengersPage
@@ -16,5 +17,6 @@ PAGES: tuple[type[Page], ...] = (
     PeekPage,
     CustomizingPage,
     TicketPage,
+    ExportPage,
     AboutPage,
 )
