@@ -25,6 +25,7 @@ from tests.support.stage import Stage, hang_until, ticket_with
 from tests.support.window import LONG_MS, at_rest
 
 NEW_FILE = Engine(SQL, {"file": "new.sqlite"})
+MANY = 6 * PAGE
 
 
 class Clerk:
@@ -79,6 +80,16 @@ def clerk(qtbot: QtBot, window: MainWindow, run: Callable[..., Any]) -> Clerk:
     return Clerk(qtbot, window, run)
 
 
+@pytest.fixture
+def large(tmp_path: Path) -> DispatcherTicket:
+    """A ticket over a file of SQLite whose client acme has so many passengers that copying them takes a while."""
+    with closing(SQLITE.opened(tmp_path)) as database:
+        database.create_client("acme")
+        database.seat("acme", entries(MANY))
+    (tmp_path / "ticket.json").write_text(json.dumps({"database_module": SQL}))
+    return DispatcherTicket.load(tmp_path / "ticket.json")
+
+
 def test_a_client_is_copied_to_a_file_of_sqlite(
     clerk: Clerk, stage: Stage, drive: Callable[..., Log], tmp_path: Path
 ) -> None:
@@ -125,19 +136,18 @@ def test_the_database_in_force_is_no_target(clerk: Clerk, tmp_path: Path) -> Non
 
 
 def test_cancelled_in_the_middle_and_again_to_the_end(
-    qtbot: QtBot, open_window: Callable[..., MainWindow], run: Callable[..., Any], tmp_path: Path
+    qtbot: QtBot,
+    open_window: Callable[..., MainWindow],
+    run: Callable[..., Any],
+    large: DispatcherTicket,
+    tmp_path: Path,
 ) -> None:
-    many = 6 * PAGE
-    with closing(SQLITE.opened(tmp_path)) as database:
-        database.create_client("acme")
-        database.seat("acme", entries(many))
-    (tmp_path / "ticket.json").write_text(json.dumps({"database_module": SQL}))
-    clerk = Clerk(qtbot, open_window(DispatcherTicket.load(tmp_path / "ticket.json"), paused=False), run)
+    clerk = Clerk(qtbot, open_window(large, paused=False), run)
     target = Engine(JSON_FILES.module, {"database_dir": "files"})
     clerk.write("database_dir", "files")
     clerk.begin()
     clerk.until(lambda: clerk.page.progress.bar.value() >= PAGE)
-    assert f" of {many:,} passengers" in clerk.page.progress.said.text()
+    assert f" of {MANY:,} passengers" in clerk.page.progress.said.text()
     assert not clerk.page.button.isEnabled()
     clerk.window.show_page("logs")
     clerk.window.show_page("export")
@@ -147,9 +157,28 @@ def test_cancelled_in_the_middle_and_again_to_the_end(
     assert clerk.page.error_bar.text == ""
     clerk.until(lambda: clerk.dispatcher.state is DispatcherState.RUNNING)
     copied = len(seated(tmp_path, target))
-    assert 0 < copied < many
-    assert f"; {many - copied:,} passengers were new there." in clerk.export()
-    assert len(seated(tmp_path, target)) == many
+    assert 0 < copied < MANY
+    assert f"; {MANY - copied:,} passengers were new there." in clerk.export()
+    assert len(seated(tmp_path, target)) == MANY
+
+
+def test_shut_down_in_the_middle_it_lets_go_of_both_databases(
+    qtbot: QtBot,
+    open_window: Callable[..., MainWindow],
+    run: Callable[..., Any],
+    large: DispatcherTicket,
+    tmp_path: Path,
+) -> None:
+    clerk = Clerk(qtbot, open_window(large), run)
+    clerk.write("database_dir", "files")
+    clerk.begin()
+    clerk.until(lambda: clerk.page.progress.bar.value() >= PAGE)
+    run(clerk.dispatcher.shut_down())
+    clerk.until(clerk.page.progress.isHidden)
+    assert clerk.dispatcher.state is DispatcherState.STOPPED
+    assert not clerk.page.button.isEnabled()
+    assert len(seated(tmp_path, SQLITE)) == MANY
+    assert 0 < len(seated(tmp_path, Engine(JSON_FILES.module, {"database_dir": "files"}))) < MANY
 
 
 def test_cancelled_while_a_trip_is_awaited(
