@@ -75,9 +75,9 @@ class Query:
     pulled_until: datetime | None = None
     """Exclusive."""
     text: str = ""
-    """What its `terms` are, each of which is found in the internal id, the external id, the source system or the
-    failing step's error, in any case. A database may look for words that begin so instead of looking anywhere, and then
-    finds them in every error and in attachments, too; what is in quotes it finds as whole words."""
+    """What its `terms` are, each of which is found in the external id, the source system or the failing step's error,
+    or at the beginning of the internal id, in any case. A database may look for words that begin so instead of looking
+    anywhere, and then finds them in every error and in attachments, too; what is in quotes it finds as whole words."""
     order: QueueOrder = QueueOrder.PULLED_AT
     descending: bool = True
     offset: int = 0

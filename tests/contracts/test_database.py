@@ -815,6 +815,15 @@ def test_pages_behind_a_row_make_the_whole(
     assert len(rows) > 30
 
 
+def test_a_number_is_not_found_in_the_middle_of_an_internal_id(database: Database) -> None:
+    made = entry("first", internal_id="01912345-7abc-7def-8123-456789abcdef")
+    database.seat(ROOT, [made, entry("second")])
+    for text in (made.internal_id, made.internal_id.upper(), made.internal_id[:8], f'"{made.internal_id}" shop'):
+        assert ids(database, text=text) == ["first"]
+    for text in ("7abc", "81", "456"):
+        assert ids(database, text=text) == []
+
+
 def test_what_is_removed_is_not_found(database: Database) -> None:
     made = entries(2)
     database.seat(ROOT, made)

@@ -11,7 +11,7 @@ from databus_core.database.sql.common_words import CommonWords
 from databus_core.database.sql.search_index import Fts5
 from databus_core.database.sql.search_text import SearchText
 from databus_core.database.sql.search_words import Wanted
-from databus_core.database.sql.store import Store, contains
+from databus_core.database.sql.store import Store, begins, contains
 
 COMMON = 10_000
 """What more entries have than this is common: no page of them is found by looking at all."""
@@ -42,8 +42,8 @@ class Search:
         return self._index.leads and bool(self._wanted.phrases)
 
     def _somewhere(self, entry: Any, terms: tuple[str, ...]) -> list[ColumnElement[bool]]:
-        texts = (entry.c.internal_id, entry.c.external_id, entry.c.source_system, entry.c.error)
-        return [or_(*(contains(text, term) for text in texts)) for term in terms]
+        texts = (entry.c.external_id, entry.c.source_system, entry.c.error)
+        return [or_(begins(entry.c.internal_id, term), *(contains(text, term) for text in texts)) for term in terms]
 
     def _waiting(self) -> tuple[Select[Any], Select[Any]]:
         """Keys of those that wait to be indexed and are found nevertheless."""

@@ -15,17 +15,18 @@ LONGEST_WORD = 64
 PIECE = 1 << 15
 """Characters that are taken apart at once: no other thread of Python runs meanwhile."""
 
-_WORD = re.compile(r"[^\W_]+")
+_WORD = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![^\W_])|[^\W_]+")
+"""A UUID is one word: its parts are no words, and some of them would begin with every small number."""
 _SPACE = re.compile(r"\s")
 
 
 def words_in(text: str) -> list[str]:
-    """Runs of letters and digits, in small letters."""
+    """Runs of letters and digits, in small letters; a UUID without its hyphens."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     else:
         text = text.lower()
-    return [word[:LONGEST_WORD] for word in _WORD.findall(text)]
+    return [word.replace("-", "")[:LONGEST_WORD] for word in _WORD.findall(text)]
 
 
 def indexed(texts: Iterable[str], longest: int, mark: str = "") -> str:

@@ -75,9 +75,18 @@ def in_bunches(values: Sequence[T]) -> Iterator[Sequence[T]]:
 
 def contains(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
     """Whether the text is somewhere in the column, in any case."""
+    return func.lower(column).like(f"%{_escaped(text)}%", escape="!")
+
+
+def begins(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
+    """Whether the column begins with the text, in any case."""
+    return func.lower(column).like(f"{_escaped(text)}%", escape="!")
+
+
+def _escaped(text: str) -> str:
     for special in "!%_[":
         text = text.replace(special, f"!{special}")
-    return func.lower(column).like(f"%{text.casefold()}%", escape="!")
+    return text.casefold()
 
 
 def fetched(
