@@ -74,7 +74,7 @@ def test_a_password_is_in_no_sentence(tmp_path: Path) -> None:
 
 
 def test_a_password_may_be_left_to_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    arguments = {"url": "postgresql://ali@127.0.0.1/orders", "password": {"env": "ORDERS_PASSWORD"}}
+    arguments = {"url": "postgresql://ali@127.0.0.1/orders", "password_variable": "ORDERS_PASSWORD"}
     with pytest.raises(FactoryError, match="no variable 'ORDERS_PASSWORD'"):
         SQLITE.make(tmp_path, **arguments)
     monkeypatch.setenv("ORDERS_PASSWORD", "s3cret")

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -27,21 +27,6 @@ KINDS = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mariadb": "MariaDB", "
 """The names that people know."""
 
 
-class FromEnvironment(BaseModel):
-    """A secret that is not written down here: the name of the environment variable that has it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    env: str = Field(min_length=1, description="Name of an environment variable.")
-
-    def get_secret_value(self) -> str:
-        """The secret. Raises ValueError when there is no such variable."""
-        try:
-            return os.environ[self.env]
-        except KeyError as error:
-            raise ValueError(f"argument password: the environment has no variable {self.env!r}") from error
-
-
 class SqlArguments(Arguments):
     """Arguments of SQL databases: a file of SQLite, an address, or the parts of the address of an SQL Server."""
 
@@ -55,10 +40,11 @@ class SqlArguments(Arguments):
     server: str = Field(default="", description="Host of an SQL Server, in place of url.")
     database: str = Field(default="", description="Database on that server.")
     username: str = Field(default="", description="User of the server.")
-    password: SecretStr | FromEnvironment = Field(
-        default=SecretStr(""),
-        description='Password on the server, or {"env": "NAME"}: the environment variable that has it.',
-        json_schema_extra={"format": "password"},
+    password: SecretStr = Field(
+        default=SecretStr(""), description="Password on the server.", json_schema_extra={"format": "password"}
+    )
+    password_variable: str = Field(
+        default="", description="Environment variable that has the password, so that it is written down nowhere."
     )
     schema_name: str = Field(
         default="",
@@ -76,6 +62,8 @@ class SqlArguments(Arguments):
         places = [name for name in ("file", "url", "server") if given.get(name)]
         if len(places) > 1:
             raise ValueError(f"{' and '.join(places)} each say where the data are; give one of them")
+        if given.get("password") and given.get("password_variable"):
+            raise ValueError("password and password_variable both say what the password is; give one of them")
         if given.get("database") and not given.get("server"):
             raise ValueError("database goes with server; with url, it is part of the url")
         file = re.fullmatch(r"sqlite(?:\+\w+)?:///(.+)", str(given.get("url", "")))
@@ -106,5 +94,16 @@ class SqlArguments(Arguments):
             return URL.create(DRIVERS["sqlite"], database=str(self.file))
         if self.username:
             url = url.set(username=self.username)
-        password = self.password.get_secret_value()
+        password = self._secret()
         return url.set(password=password) if password else url
+
+    def _secret(self) -> str:
+        """The password. Raises ValueError when there is no such variable."""
+        if not self.password_variable:
+            return self.password.get_secret_value()
+        try:
+            return os.environ[self.password_variable]
+        except KeyError as error:
+            raise ValueError(
+                f"argument password_variable: the environment has no variable {self.password_variable!r:.80}"
+            ) from error
