@@ -23,11 +23,12 @@ class CommonWords:
     """What very many entries have, in an index that has its rows in the order of the entries."""
 
     rows: Select[Any]
-    rows_of_client: Select[Any]
     rowid: ColumnElement[int]
     key: ColumnElement[int]
     """Of the entries."""
     waiting: tuple[Select[Any], Select[Any]]
+    number: int
+    """At least so many are indexed; all of the client's, if they were counted."""
 
     def anywhere(self) -> ColumnElement[bool]:
         """Whether an entry is found."""
@@ -91,14 +92,13 @@ class CommonPage:
         key = self._entry.c.id
         others = select(waiting.c.id).where(~exists(self._common.rows.where(self._common.rowid == waiting.c.id)))
         number = select(func.count()).select_from(self._entry).where(key.in_(others))
-        return self._number(self._indexed()) + self._number(number.where(*self._filters.conditions(led=True)))
+        indexed = self._common.number if self._filters.is_all else self._number(self._indexed())
+        return indexed + self._number(number.where(*self._filters.conditions(led=True)))
 
     def _number(self, query: Select[Any]) -> int:
-        return self._connection.execute(query).scalar() or 0
+        return self._connection.execute(query).scalar_one()
 
     def _indexed(self) -> Select[Any]:
-        if self._filters.is_all:
-            return select(func.count()).select_from(self._common.rows_of_client.subquery())
         rows, key = self._common.rows, self._entry.c.id
         if self._filters.times:
             keys = select(func.min(key), func.max(key)).where(self._filters.of_client, *self._filters.times)

@@ -45,7 +45,7 @@ class QueuePages:
         # No index has external ids but that of words.
         wanted = f'{query.text} "{query.id}"' if query.id else query.text
         search = Search(self._store, self._text, client_id, wanted)
-        common = search.common(connection)
+        common = search.common(connection, count=filters.is_all)
         if common is None:
             conditions = [*filters.conditions(led=search.leads), *search.conditions()]
         elif left <= FEW:

@@ -54,18 +54,15 @@ class Search:
         changed = entry.c.id.in_(select(self._change.c.queue_entry_id))
         return found.where(entry.c.id > until), found.where(changed)
 
-    def common(self, connection: Connection) -> CommonWords | None:
-        """The same, where very many entries have the words and the index can be asked for a part of them."""
+    def common(self, connection: Connection, *, count: bool) -> CommonWords | None:
+        """The same, where very many entries have the words and the index can be asked for a part of them; with their
+        number, if that is to be counted."""
         phrases = self._wanted.phrases
         if not isinstance(self._index, Fts5) or not phrases or self._wanted.others:
             return None
-        some = self._index.matching(phrases).limit(COMMON + 1).subquery()
-        if (connection.execute(select(func.count()).select_from(some)).scalar() or 0) <= COMMON:
+        rows = self._index.matching(phrases)
+        some = self._index.matching(phrases, self._client) if count else rows.limit(COMMON + 1)
+        number = connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()
+        if number <= COMMON:
             return None
-        return CommonWords(
-            self._index.matching(phrases),
-            self._index.matching(phrases, self._client),
-            self._index.index.c.rowid,
-            self._entry.c.id,
-            self._waiting(),
-        )
+        return CommonWords(rows, self._index.index.c.rowid, self._entry.c.id, self._waiting(), number)
