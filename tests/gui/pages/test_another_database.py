@@ -121,7 +121,7 @@ def test_copied_first_everything_is_there_and_nothing_travels_twice(clerk: Clerk
     clerk.until(lambda: clerk.done and clerk.module == SQL)
     assert clerk.page.error_bar.text == ""
     assert clerk.file()["database_arguments"] == NEW_FILE
-    assert "1 passenger is copied" in said(clerk.window)
+    clerk.until(lambda: "1 passenger is copied" in said(clerk.window))
     clerk.until(lambda: clerk.dispatcher.state is DispatcherState.RUNNING)
     after = clerk.run(session.read(lambda storage: storage.database.configuration("acme")))
     assert after == before
@@ -216,7 +216,7 @@ def test_cancelled_in_the_middle_the_next_copy_goes_on_from_there(
     assert clerk.dialog.progress.said.text() == "Stopping …"
     clerk.until(lambda: clerk.done)
     assert clerk.page.error_bar.text == ""
-    assert "cancelled" in said(clerk.window)
+    clerk.until(lambda: "cancelled" in said(clerk.window))
     assert clerk.module == SQL
     assert clerk.dispatcher.state is DispatcherState.PAUSED
     copied = seated(tmp_path, target)
@@ -224,7 +224,7 @@ def test_cancelled_in_the_middle_the_next_copy_goes_on_from_there(
     clerk.save()
     clerk.answer(COPY)
     clerk.until(lambda: clerk.done and clerk.module == target.module)
-    assert f"{many - copied:,} passengers are copied" in said(clerk.window)
+    clerk.until(lambda: f"{many - copied:,} passengers are copied" in said(clerk.window))
     rows = run(clerk.window.session.read(lambda storage: storage.database.queue_rows(Query(client_id="acme"))))
     assert rows.total == many
     assert clerk.dispatcher.state is DispatcherState.PAUSED, "as it was before"
