@@ -11,6 +11,8 @@ DatabusError
 │   └── NotFoundError      a client, passenger, log or node that does not exist
 ├── AttachmentError        content that cannot be read, unzipped or downloaded
 ├── PluginError             what a plug-in raised, with the cause chained
+├── PermanentError         for plug-ins to raise: no further attempt would cure it
+├── OutcomeUnknown         for pushers to raise: the target may have the passenger, or not
 ├── PeekNotOffered         a puller that cannot show what waits without taking it
 ├── ExportStopped          somebody stopped an export before its end
 └── DispatcherError        a verb that the dispatcher's present state does not allow
@@ -92,6 +94,27 @@ class AttachmentError(DatabusError):
 
 class PluginError(DatabusError):
     """What a plug-in raised when it was called; the cause is chained."""
+
+    @classmethod
+    def of(cls, cause: BaseException) -> PluginError:
+        """An exception in one line: our own are sentences, of others the type says more than the text."""
+        text = str(cause).strip()
+        if not (isinstance(cause, DatabusError) and text):
+            text = f"{type(cause).__name__}: {text}" if text else type(cause).__name__
+        error = cls(text)
+        error.__cause__ = cause
+        return error
+
+
+class PermanentError(DatabusError):
+    """For plug-ins to raise when no further attempt would help: the step has failed, and a person decides."""
+
+
+class OutcomeUnknown(DatabusError):
+    """For pushers to raise when the target may have the passenger or not, because its answer did not come, say.
+
+    What then becomes of the passenger is what becomes of one whose push the process died in.
+    """
 
 
 class PeekNotOffered(DatabusError):

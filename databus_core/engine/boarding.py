@@ -1,27 +1,37 @@
-"""The first half of a trip: pull, seat, notify."""
+"""The first part of a trip: pull, seat, notify."""
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import compress, islice
-from typing import Any
+from typing import Any, TypeAlias
 
+from databus_core.engine.attempts import Attempts
 from databus_core.engine.bus import Bus
-from databus_core.engine.queue import mention
-from databus_core.errors import AttachmentError, PluginError
+from databus_core.engine.work import Work
+from databus_core.errors import AttachmentError, DatabusError, PluginError
+from databus_core.model.attachment import BytesContent
 from databus_core.model.client import ModuleReference
 from databus_core.model.passenger import Passenger
 from databus_core.model.queue_entry import QueueEntry, Step, StepKind
 from databus_core.plugins.factory import module_of
 from databus_core.plugins.puller import Puller
 
-SEAT_BATCH = 100
-"""How many passengers are seated, and then notified, at a time."""
+BATCH_SIZE = 500
+BATCH_BYTES = 16 << 20
+BATCH_SECONDS = 1.0
+"""Passengers are seated, notified, and handled when there are so many, when so much of their content is in memory, or
+when the first of them has waited for so long."""
 
 LISTED = 10
 """How many passengers a log line names."""
+
+
+Outcomes: TypeAlias = "dict[str, DatabusError | None]"
+"""What came of telling the source, by internal id: None when it knows."""
 
 
 @dataclass(slots=True)
@@ -30,33 +40,113 @@ class _Batch:
 
     passengers: list[Passenger]
     entries: list[QueueEntry]
+    new: list[QueueEntry] = field(default_factory=list[QueueEntry])
+    """Those entries that were seated now."""
 
 
 class Boarding:
     """Seats what the pullers of one trip offer, and tells the sources which passengers are seated."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, work: Work, attempts: Attempts) -> None:
         self._bus = bus
+        self._work = work
+        self._attempts = attempts
         self._route = bus.ticket.client_passenger
         self._log = bus.log.of(__name__)
+        self._told_in_vain: set[str] = set()
+        """Internal ids of passengers of earlier trips whose notification failed on this trip."""
 
-    def board(self) -> None:
-        """Everything new, then what earlier trips could not notify. Raises DatabaseError."""
-        told: set[str] = set()
+    def board(self) -> Iterator[list[QueueEntry]]:
+        """Everything new, a batch at a time: seated, and the source told. Raises DatabaseError."""
         for reference in self._route.pullers:
             puller = self._bus.crew.member(Puller, reference.step_name)
             if puller is None:
                 self._bus.tally.failed += 1
                 continue
             for batch in self._batches(puller, reference):
-                self._seat(batch)
-                told |= self._notify(puller, reference.step_name, batch)
-        self._notify_left_over(told)
+                yield self._take_in(puller, reference.step_name, batch)
+
+    def notify_again(self, entries: Iterable[QueueEntry]) -> list[QueueEntry]:
+        """Tell the sources about those entries of earlier trips that they do not know of, and answer all entries.
+
+        Raises DatabaseError.
+        """
+        taken = [entry for each in entries if (entry := self._work.take(each)) is not None]
+        waiting: defaultdict[str, list[QueueEntry]] = defaultdict(list)
+        for entry in taken:
+            step = entry.notification
+            if not step.complete and not step.waits_for_a_person and self._bus.is_due(step):
+                waiting[step.name].append(entry)
+        for name, some in waiting.items():
+            self._tell_again(name, some)
+        self._let_go(taken)
+        return taken
+
+    def _tell_again(self, name: str, entries: list[QueueEntry]) -> None:
+        puller = self._bus.crew.member(Puller, name, entries[0].notification.module)
+        if puller is None:
+            self._bus.tally.failed += len(entries)
+            outcomes: Outcomes = {entry.internal_id: self._bus.crew.missing[name] for entry in entries}
+        else:
+            boarded = [self._bus.boarded(entry) for entry in entries]
+            outcomes = self._tell(puller, name, [passenger for passenger in boarded if passenger is not None])
+        self._told_in_vain |= {internal_id for internal_id, error in outcomes.items() if error is not None}
+        self._record([entry for entry in entries if entry.internal_id in outcomes], outcomes)
+
+    def _take_in(self, puller: Puller, name: str, batch: _Batch) -> list[QueueEntry]:
+        """Seat a batch and tell the source about everything it offered, seated now or before: it must stop offering it.
+
+        Answers what was seated now, and of earlier trips what the source was told of for the first time.
+        """
+        offered = [entry for each in batch.entries if (entry := self._work.take(each)) is not None]
+        self._seat(batch)
+        mine = {entry.internal_id for entry in batch.new}
+        known = {e.internal_id: self._bus.queue.known(e) for e in batch.entries if e.internal_id not in mine}
+        passengers = [p for p in batch.passengers if known.get(p.internal_id) not in self._told_in_vain]
+        outcomes = self._tell(puller, name, passengers)
+        self._record(batch.new, outcomes)
+        self._let_go(offered)
+        again = {other: outcomes[own] for own, other in known.items() if other and own in outcomes}
+        return [*batch.new, *self._record_known(again)]
+
+    def _record_known(self, outcomes: Outcomes) -> list[QueueEntry]:
+        """Write on entries of earlier trips what came of telling their source; answers those it was news for."""
+        stored = [entry for internal_id in outcomes if (entry := self._bus.entry(internal_id)) is not None]
+        taken = [entry for each in stored if not each.puller_notified and (entry := self._work.take(each))]
+        unaware = [entry for entry in taken if not entry.puller_notified]
+        self._record(unaware, outcomes)
+        self._let_go(taken)
+        return unaware
+
+    def _record(self, entries: Sequence[QueueEntry], outcomes: Outcomes) -> None:
+        """Store what came of telling the source about these entries, which are held."""
+        for entry in entries:
+            error = outcomes[entry.internal_id]
+            if error is None:
+                self._attempts.done(entry.notification)
+            else:
+                self._attempts.failed(entry.notification, str(error), error.__cause__)
+            self._work.store_soon(entry)
+        self._work.flush()
+
+    def _let_go(self, entries: Iterable[QueueEntry]) -> None:
+        for entry in entries:
+            self._work.finish(entry)
 
     def _batches(self, puller: Puller, reference: ModuleReference) -> Iterator[_Batch]:
-        offered = self._offered(puller, reference.step_name)
-        while passengers := list(islice(offered, SEAT_BATCH)):
-            yield _Batch(passengers, [self._new_entry(passenger, reference) for passenger in passengers])
+        batch, size, begun = _Batch([], []), 0, 0.0
+        for passenger in self._offered(puller, reference.step_name):
+            if not batch.passengers:
+                size, begun = 0, time.monotonic()
+            batch.passengers.append(passenger)
+            batch.entries.append(self._new_entry(passenger, reference))
+            size += sum(a.content.size for a in passenger.attachments if isinstance(a.content, BytesContent))
+            waited = time.monotonic() - begun >= BATCH_SECONDS
+            if waited or len(batch.passengers) >= BATCH_SIZE or size >= BATCH_BYTES:
+                yield batch
+                batch = _Batch([], [])
+        if batch.passengers:
+            yield batch
 
     def _offered(self, puller: Puller, name: str) -> Iterator[Passenger]:
         """What the puller offers. An error of the puller ends its own pulling and nothing else."""
@@ -98,22 +188,21 @@ class Boarding:
             pulled_at=passenger.pulled_at,
         )
 
-    def _seat(self, batch: _Batch) -> int:
-        """Seat the batch, and answer how many were new; what has an attachment that cannot be read leaves it."""
+    def _seat(self, batch: _Batch) -> None:
+        """Seat the batch; what has an attachment that cannot be read leaves it."""
         try:
-            new = self._seat_all(batch.entries)
+            new = self._bus.queue.seat(batch.entries)
         except AttachmentError:
             new = self._seat_one_by_one(batch)
-        count = sum(new)
-        self._bus.tally.seated += count
-        if count:
-            self._log.info(f"Seated {count} new: {_listed(compress(batch.entries, new))}")
+        batch.new = list(compress(batch.entries, new))
+        self._bus.tally.seated += len(batch.new)
+        if batch.new:
+            self._log.info(f"Seated {len(batch.new)} new: {_listed(batch.new)}")
             self._bus.on_change()
         for passenger, entry in self._take_out_namesakes(batch, new):
             self._seat_namesake(batch, passenger, entry)
         if not all(new):
             self._log.info(f"{new.count(False)} offered by the source are seated already")
-        return count
 
     def _take_out_namesakes(self, batch: _Batch, new: list[bool]) -> list[tuple[Passenger, QueueEntry]]:
         """Those that were not seated because another passenger has their id."""
@@ -128,7 +217,8 @@ class Boarding:
         other, taken_id = self._bus.queue.known(entry), passenger.external_id
         passenger.external_id = entry.external_id = passenger.distinct_id
         alone = _Batch([passenger], [entry])
-        if self._seat(alone):
+        self._seat(alone)
+        if alone.new:
             whose = f"passenger {other}" if other else "a passenger that was delivered and removed"
             self._log.warning(
                 f"{passenger.origin or entry} has the id {taken_id!r} of {whose}, but another content: "
@@ -136,10 +226,7 @@ class Boarding:
             )
         batch.passengers += alone.passengers
         batch.entries += alone.entries
-
-    def _seat_all(self, entries: Sequence[QueueEntry]) -> list[bool]:
-        with self._bus.queue.hold([entry.internal_id for entry in entries]):
-            return self._bus.queue.seat(entries)
+        batch.new += alone.new
 
     def _seat_one_by_one(self, batch: _Batch) -> list[bool]:
         new: list[bool] = []
@@ -147,7 +234,7 @@ class Boarding:
         batch.passengers, batch.entries = [], []
         for passenger, entry in pairs:
             try:
-                new += self._seat_all([entry])
+                new += self._bus.queue.seat([entry])
             except AttachmentError as error:
                 self._bus.failed(entry.notification.name, f"{entry} cannot be seated: {error}", error)
             else:
@@ -155,64 +242,18 @@ class Boarding:
                 batch.entries.append(entry)
         return new
 
-    def _notify(self, puller: Puller, name: str, batch: _Batch) -> set[str]:
-        """Tell the source about everything it offered, seated now or before: it must stop offering it.
-
-        Answers the internal ids of the entries that this was about.
-        """
-        told = self._tell(puller, name, batch.passengers)
-        ids = [self._bus.queue.known(entry) for entry in batch.entries]
-        errors = {i: told[p.internal_id] for i, p in zip(ids, batch.passengers, strict=True) if i}
-        self._store(errors)
-        return set(errors)
-
-    def _notify_left_over(self, told: set[str]) -> None:
-        """Tell the sources about passengers of earlier trips that they were not told about."""
-        waiting: defaultdict[str, list[QueueEntry]] = defaultdict(list)
-        for internal_id in self._bus.queue.open_ids(self._route.name):
-            entry = self._bus.entry(internal_id) if internal_id not in told else None
-            if entry is not None and not entry.puller_notified:
-                waiting[entry.notification.name].append(entry)
-        for name, entries in waiting.items():
-            puller = self._bus.crew.member(Puller, name, entries[0].notification.module)
-            if puller is None:
-                self._bus.tally.failed += len(entries)
-                self._store({entry.internal_id: self._bus.crew.why_missing(name) for entry in entries})
-            else:
-                boarded = [self._bus.boarded(entry) for entry in entries]
-                self._store(self._tell(puller, name, [passenger for passenger in boarded if passenger is not None]))
-
-    def _tell(self, puller: Puller, name: str, passengers: Sequence[Passenger]) -> dict[str, str]:
-        """Notify in one call, and one by one if that fails; answers an error text (or "") by internal id."""
+    def _tell(self, puller: Puller, name: str, passengers: Sequence[Passenger]) -> Outcomes:
+        """Notify in one call, and one by one if that fails."""
         if not passengers:
             return {}
         try:
             self._bus.crew.call(lambda: puller.notify_passengers_seated(passengers))
         except PluginError as error:
             if len(passengers) > 1:
-                return {i: text for each in passengers for i, text in self._tell(puller, name, [each]).items()}
+                return {i: outcome for each in passengers for i, outcome in self._tell(puller, name, [each]).items()}
             self._bus.failed(name, f"Notification about {passengers[0]} failed: {error}", error)
-            return {passengers[0].internal_id: str(error)}
-        return {passenger.internal_id: "" for passenger in passengers}
-
-    def _store(self, errors: Mapping[str, str]) -> None:
-        """Store, by internal id, whether the source was told; passengers already notified stay as they are."""
-        with self._bus.queue.hold(errors):
-            changed: list[QueueEntry] = []
-            for internal_id, error in errors.items():
-                entry = self._bus.entry(internal_id)
-                if entry is None or entry.puller_notified:
-                    continue
-                entry.notification.attempts += 1
-                if error:
-                    entry.notification.fail(error)
-                else:
-                    entry.notification.finish()
-                mention(entry, self._bus.log.id)
-                changed.append(entry)
-            if changed:
-                self._bus.queue.update(changed)
-                self._bus.on_change()
+            return {passengers[0].internal_id: error}
+        return {passenger.internal_id: None for passenger in passengers}
 
 
 def _listed(entries: Iterable[QueueEntry]) -> str:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.crew import Crew
+from databus_core.engine.guard import Guard, state_name
 from databus_core.engine.queue import Queue
 from databus_core.errors import DatabusError, FactoryError
+from databus_core.model.breaker_change import BreakerChange
+from databus_core.model.client import PusherReference
+from databus_core.model.clock import now
 from databus_core.model.log import Log
 from databus_core.model.passenger import Passenger
-from databus_core.model.queue_entry import QueueEntry
+from databus_core.model.queue_entry import QueueEntry, Step
 
 
 @dataclass(slots=True)
@@ -42,7 +48,47 @@ class Bus:
     log: Log
     on_change: Callable[[], None]
     """Called, in the trip's thread, whenever the queue has changed."""
+    announce: Callable[[BreakerChange], None]
+    """Called, in the trip's thread, when a breaker has opened or closed."""
     tally: Tally = field(default_factory=Tally)
+    guards: dict[str, Guard] = field(default_factory=dict[str, Guard])
+    """What stands before the pushers that were called, by step name."""
+
+    @property
+    def moment(self) -> datetime | None:
+        """Up to when what is due is tried on this trip: until now, or (None) whatever time it was put off to."""
+        return None if self.ticket.expedited else now()
+
+    def is_due(self, step: Step) -> bool:
+        """Whether the time of its next attempt has come."""
+        at = step.next_attempt_at
+        return at is None or self.ticket.expedited or at <= now()
+
+    def guard(self, step: Step) -> Guard:
+        """What stands before the pusher of that step."""
+        if step.name not in self.guards:
+            route = self.ticket.client_passenger
+            configured = next((each for each in route.pushers if each.step_name == step.name), None)
+            reference = configured or PusherReference(module=step.module, name=step.name)
+            name = state_name(route.name, step.name)
+            store = functools.partial(self.queue.write_state, name)
+            guard = Guard(reference, self.queue.state(name), store, self.announce)
+            if self.ticket.expedited:
+                guard.try_now()
+            self.guards[step.name] = guard
+        return self.guards[step.name]
+
+    def save_guards(self) -> None:
+        """Store what they know, for the next trip. Raises DatabaseError."""
+        for guard in self.guards.values():
+            guard.save()
+
+    def why_not_begun(self, step: Step) -> str:
+        """Its plug-in is missing, which the log says once; or the passenger cannot be boarded, which is counted."""
+        missing = self.crew.why_missing(step.name)
+        if missing:
+            self.tally.failed += 1
+        return missing or "the passenger cannot be boarded"
 
     def failed(self, module: str, message: str, error: DatabusError | None = None) -> None:
         """Something went wrong for one plug-in, passenger or step: it is counted and logged, and the trip goes on."""

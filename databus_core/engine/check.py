@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -160,7 +160,7 @@ def _passenger_problems(
     if not passenger.pullers:
         yield Problem(("pullers",), "it has no puller, so nothing ever comes")
     trip = BusTicket(client_id=client_id, client=client, client_passenger=passenger, folder=storage.folder)
-    listed: tuple[tuple[type[Plugin], str, list[ModuleReference]], ...] = (
+    listed: tuple[tuple[type[Plugin], str, Sequence[ModuleReference]], ...] = (
         (Puller, "pullers", passenger.pullers),
         (Processor, "processors", passenger.processors),
         (Pusher, "pushers", passenger.pushers),

@@ -70,13 +70,13 @@ class Crew:
         return str(self.missing.get(name, ""))
 
     def _make(self, kind: type[PluginT], name: str, module: str) -> PluginT:
-        listed = (*self._route.pullers, *self._route.processors, *self._route.pushers)
-        reference = next((each for each in listed if each.step_name == name), ModuleReference(module=module))
+        reference = self._route.reference(name) or ModuleReference(module=module)
         context = PluginContext(
             log=self._log.of(name),
             folder=self._ticket.folder,
             client_id=self._ticket.client_id,
             module=reference.module,
+            step=name,
             arguments=reference.arguments,
             passenger_class=self._factory.load(Passenger, self._route.passenger_module),
         )
@@ -110,7 +110,7 @@ class Crew:
         except (PeekNotOffered, GeneratorExit):
             raise
         except BaseException as error:  # a plug-in may raise anything, sys.exit() included
-            raise PluginError(_explained(error)) from error
+            raise PluginError.of(error) from error
         return result
 
     def iterate(self, method: Callable[[], Any]) -> Iterator[Any]:
@@ -142,14 +142,6 @@ class Crew:
 
 
 _END = object()
-
-
-def _explained(error: BaseException) -> str:
-    """An error in one line: our own errors are sentences, of others the type says more than the text."""
-    text = str(error).strip()
-    if isinstance(error, DatabusError) and text:
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 async def _await(awaitable: Awaitable[T]) -> T:

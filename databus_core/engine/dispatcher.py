@@ -26,6 +26,7 @@ from databus_core.engine.traffic import RunningTrip, Traffic
 from databus_core.engine.trip import Trip
 from databus_core.errors import DatabusError, DispatcherError, ExportStopped, TicketError
 from databus_core.files import write_durably
+from databus_core.model.breaker_change import BreakerChange
 from databus_core.model.client import Client, ClientPassenger
 from databus_core.model.clock import now
 from databus_core.model.holder import Holder
@@ -245,14 +246,17 @@ class Dispatcher:
         self._traffic.expedite(self._roster.route(client_id, client_passenger))
 
     async def drive(self, client_id: str, client_passenger: str) -> Log:
-        """Make one trip now and wait for it, also while paused; answers its finished log."""
+        """Make one trip now and wait for it, also while paused; answers its finished log.
+
+        What was put off to a later time, because it failed, is tried now.
+        """
         self._require(DispatcherState.RUNNING, DispatcherState.PAUSED)
         route = self._roster.route(client_id, client_passenger)
         if self._roster.timetable.is_running(route) or self._maintenance.locked():
             raise DispatcherError(
                 f"{route} cannot depart now: a trip of it, an export or a change of the ticket is under way."
             )
-        return await self._traffic.depart(route)
+        return await self._traffic.depart(route, expedited=True)
 
     async def peek(self, client_id: str, client_passenger: str) -> list[PullerPeek]:
         """What waits in the source systems, without consuming it."""
@@ -265,11 +269,17 @@ class Dispatcher:
         storage, factory, module = self._opened(), self.factory, self._ticket.driver_module
         on_change = functools.partial(self._events.changed, Change.QUEUE, bus_ticket.client_id)
         name = f"trip {bus_ticket.client_id} {bus_ticket.client_passenger.name}"
-        trip = Trip(bus_ticket, log, storage, factory, module, on_change)
+        announce = functools.partial(self._announce, bus_ticket)
+        trip = Trip(bus_ticket, log, storage, factory, module, on_change, announce)
         try:
             return await in_daemon_thread(trip.conduct, name)
         except asyncio.CancelledError:
             return await in_daemon_thread(trip.leave, f"{name} is left")
+
+    def _announce(self, bus_ticket: BusTicket, change: BreakerChange) -> None:
+        """From the trip's thread: a breaker has opened or closed."""
+        client, passenger = bus_ticket.client, bus_ticket.client_passenger
+        self._events.tell_soon(lambda each: each.breaker_changed(client, passenger, change))
 
     # Doors to the data ------------------------------------------------------------------------------------------
 

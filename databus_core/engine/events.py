@@ -38,7 +38,7 @@ class _Repeated:
 class Events:
     """The observers of a dispatcher.
 
-    `log_appended`, `changed` and `failed` may be called in any thread, the rest on the loop.
+    `log_appended`, `changed`, `tell_soon` and `failed` may be called in any thread, the rest on the loop.
     """
 
     def __init__(self, *observers: DispatcherObserver) -> None:
@@ -68,15 +68,16 @@ class Events:
             self._lines.append((log, entry))
         self._schedule()
 
-    def failed(self, message: str) -> None:
-        """Something went wrong that belongs to no trip; from any thread."""
+    def tell_soon(self, call: Callable[[DispatcherObserver], object]) -> None:
+        """The same from any thread: the observers are called on the loop as soon as it can."""
         loop = self._loop
         if loop is not None:
             with suppress(RuntimeError):  # the loop is closed: nobody is left to hear it
-                loop.call_soon_threadsafe(self._tell_failed, message)
+                loop.call_soon_threadsafe(self.tell, call)
 
-    def _tell_failed(self, message: str) -> None:
-        self.tell(lambda observer: observer.failed(message))
+    def failed(self, message: str) -> None:
+        """Something went wrong that belongs to no trip; from any thread."""
+        self.tell_soon(lambda observer: observer.failed(message))
 
     def changed(self, change: Change, client_id: str) -> None:
         """Gather one change; the same one again before delivery counts once."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from databus_core.errors import DatabaseError, NotFoundError
-from databus_core.model.passenger import fingerprint_in
+from databus_core.errors import DamagedError, DatabaseError, NotFoundError
+from databus_core.model.passenger import Json, fingerprint_in
 from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step, short_name
 from databus_core.plugins.database import Database
 
@@ -25,6 +25,7 @@ class Seats:
     def __init__(self) -> None:
         self._held: set[str] = set()
         self._released = threading.Condition()
+        self._watchers: list[set[str]] = []
 
     @contextmanager
     def hold(self, internal_ids: Collection[str], seconds: float | None = None) -> Generator[None]:
@@ -43,6 +44,24 @@ class Seats:
                 self._held -= wanted
                 self._released.notify_all()
 
+    @contextmanager
+    def changes_by_hand(self) -> Generator[set[str]]:
+        """The ids of what people change while the block runs: who keeps an entry in memory reads it again."""
+        changed: set[str] = set()
+        with self._released:
+            self._watchers.append(changed)
+        try:
+            yield changed
+        finally:
+            with self._released:
+                self._watchers = [watcher for watcher in self._watchers if watcher is not changed]
+
+    def changed_by_hand(self, internal_id: str) -> None:
+        """A person has changed this entry; called while it is held."""
+        with self._released:
+            for watcher in self._watchers:
+                watcher.add(internal_id)
+
 
 class Queue:
     """One client's queue over its database. Safe to use from several threads."""
@@ -57,6 +76,12 @@ class Queue:
         """Keep entries, present or about to be seated, for one trip."""
         with self._seats.hold(internal_ids):
             yield
+
+    @contextmanager
+    def changes_by_hand(self) -> Generator[set[str]]:
+        """See Seats.changes_by_hand."""
+        with self._seats.changes_by_hand() as changed:
+            yield changed
 
     def seat(self, entries: Sequence[QueueEntry]) -> list[bool]:
         """Seat new entries durably; answers which were new. See Database.seat."""
@@ -75,6 +100,18 @@ class Queue:
         """What is not complete, in pull order."""
         return self._database.open_ids(self._client_id, client_passenger)
 
+    def due(self, client_passenger: str, moment: datetime | None) -> Iterator[QueueEntry | DamagedError]:
+        """What a trip can do something for at that time. See Database.due."""
+        return self._database.due(self._client_id, client_passenger, moment)
+
+    def state(self, name: str) -> Json:
+        """The small document of that name; None when there is none."""
+        return self._database.states(self._client_id).get(name)
+
+    def write_state(self, name: str, document: Json) -> None:
+        """See Database.write_state."""
+        self._database.write_state(self._client_id, name, document)
+
     def entry(self, internal_id: str) -> QueueEntry:
         """One entry as it is stored. Raises NotFoundError, DamagedError."""
         return self._database.entry(self._client_id, internal_id)
@@ -87,7 +124,8 @@ class Queue:
         """A person sets one step of one passenger by hand; answers the entry as it is now.
 
         `step_name` is a Step's name, or the last part of it where that is one step's only. Raises NotFoundError for an
-        unknown entry or step, DatabaseError while a trip handles the passenger.
+        unknown entry or step, DatabaseError while a trip handles the passenger or for another status. A step set to
+        incomplete has all its attempts again.
         """
         with self._seats.hold([internal_id], HOLD_SECONDS):
             entry = self.entry(internal_id)
@@ -95,9 +133,13 @@ class Queue:
             note = f"set by {who or 'hand'}"
             if status is QueueStatus.COMPLETE:
                 step.finish(note)
-            else:
+            elif status is QueueStatus.INCOMPLETE:
                 step.reopen(note)
+                step.attempts = 0
+            else:
+                raise DatabaseError(f"A person sets a step to complete or incomplete, not to {status.value!r}.")
             self.update([entry])
+            self._seats.changed_by_hand(internal_id)
         return entry
 
     def purge(self, client_passenger: str | None = None, before: datetime | None = None) -> int:

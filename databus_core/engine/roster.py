@@ -119,10 +119,10 @@ class Roster:
             raise NotFoundError(f"There is no client {meant!r}; there are: {known}.")
         return client_id
 
-    def bus_ticket(self, route: Route) -> BusTicket:
+    def bus_ticket(self, route: Route, *, expedited: bool = False) -> BusTicket:
         """A ticket for one trip by the present configuration. Raises NotFoundError."""
         client = self.clients.get(route.client_id, Client())
-        return BusTicket.issue(route.client_id, client, route.client_passenger, self._folder)
+        return BusTicket.issue(route.client_id, client, route.client_passenger, self._folder, expedited=expedited)
 
     def rows(self, moment: datetime, *, driving: bool) -> list[TimetableRow]:
         """Every client passenger; `driving`: whether they depart by themselves."""

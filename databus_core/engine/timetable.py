@@ -74,6 +74,11 @@ class Timetable:
         free = max(0, self.drivers_at_once - running - len(expedited))
         return expedited + ordered[:free]
 
+    def is_expedited(self, route: Route) -> bool:
+        """Whether a person wants its next departure."""
+        line = self._lines.get(route)
+        return line is not None and line.expedited
+
     def departed(self, route: Route, now: datetime) -> None:
         """The route's trip begins."""
         line = self._lines[route]

@@ -97,10 +97,11 @@ class Traffic:
         if self._trips:
             await asyncio.wait(set(self._trips), timeout=seconds)
 
-    def depart(self, route: Route) -> asyncio.Task[Log]:
-        """Begin a trip, whether it is due or not; the task answers its finished log."""
+    def depart(self, route: Route, *, expedited: bool = False) -> asyncio.Task[Log]:
+        """Begin a trip, whether it is due or not; the task answers its finished log. See BusTicket.expedited."""
+        expedited = expedited or self._roster.timetable.is_expedited(route)
         self._roster.timetable.departed(route, now())
-        trip = asyncio.create_task(self._travel(route), name=f"Trip of {route}")
+        trip = asyncio.create_task(self._travel(route, expedited=expedited), name=f"Trip of {route}")
         self._trips.add(trip)
         trip.add_done_callback(functools.partial(self._arrived, route))
         return trip
@@ -125,9 +126,9 @@ class Traffic:
             return LONGEST_SLEEP
         return min(LONGEST_SLEEP, max(0.0, (due_at - moment).total_seconds()))
 
-    async def _travel(self, route: Route) -> Log:
+    async def _travel(self, route: Route, *, expedited: bool) -> Log:
         await self._read_client(route.client_id)
-        bus_ticket = self._roster.bus_ticket(route)
+        bus_ticket = self._roster.bus_ticket(route, expedited=expedited)
         client, passenger = bus_ticket.client, bus_ticket.client_passenger
         log = Log(route.client_id, route.client_passenger, sinks=(self._events.log_appended,))
         self._running[route] = RunningTrip(route.client_id, passenger, log)

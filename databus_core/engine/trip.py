@@ -13,6 +13,7 @@ from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.driver import Driver
 from databus_core.engine.storage import Storage
 from databus_core.errors import DatabaseError, DatabusError
+from databus_core.model.breaker_change import BreakerChange
 from databus_core.model.clock import now
 from databus_core.model.log import Log, LogEntry, MessageType
 from databus_core.model.trip import TripRecord
@@ -78,7 +79,9 @@ class Trip:
         factory: Factory,
         driver_module: str,
         on_change: Callable[[], None],
+        announce: Callable[[BreakerChange], None],
     ) -> None:
+        """See Driver for `on_change` and `announce`."""
         self._ticket = bus_ticket
         self._log = log
         self._own_log = log.of("databus")
@@ -86,6 +89,7 @@ class Trip:
         self._factory = factory
         self._driver_module = driver_module
         self._on_change = on_change
+        self._announce = announce
         self._writer = LogWriter(storage.database)
         self._tally = Tally()
         self._ending = threading.Lock()
@@ -102,9 +106,8 @@ class Trip:
         error = ""
         try:
             queue = self._storage.queue(client_id, route.queue)
-            driver = self._factory.create(
-                Driver, self._driver_module, self._ticket, queue, self._factory, self._log, self._on_change
-            )
+            parts = self._ticket, queue, self._factory, self._log, self._on_change, self._announce
+            driver = self._factory.create(Driver, self._driver_module, *parts)
             self._tally = driver.tally
             driver.drive()
             self._storage.clean(client_id, self._ticket.client)

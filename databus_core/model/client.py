@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from databus_core.model.client_id import lookalike, why_no_client_id
+from databus_core.model.policies import AfterCrash, BreakerPolicy, CommitMode, RateLimit, RetryPolicy
 
 LONGEST_DAYS = 36_500
 """A hundred years: longer spans are slips of the pen, and calendars end."""
@@ -47,10 +48,39 @@ class ModuleReference(_Document):
         default="", description="Tells two plug-ins of the same module apart; the module's name if empty."
     )
 
+    retry: RetryPolicy | None = Field(
+        default=None,
+        description="When a step of this plug-in that failed is tried again; the client passenger's if empty.",
+    )
+
     @property
     def step_name(self) -> str:
         """Name of the step this plug-in does for each passenger."""
         return self.name or self.module
+
+
+RateLimitEntry = Annotated[RateLimit, BeforeValidator(RateLimit.read, json_schema_input_type=str | RateLimit)]
+
+
+class PusherReference(ModuleReference):
+    """A pusher in a configuration, and how carefully it is used."""
+
+    breaker: BreakerPolicy = Field(
+        default_factory=BreakerPolicy, description="When the pusher is spared because its target is down."
+    )
+    rate_limit: Annotated[RateLimit, BeforeValidator(RateLimit.read, json_schema_input_type=str | RateLimit)] | None = (
+        Field(default=None, description="How many passengers it may deliver in a span of time, such as '100 / min'.")
+    )
+    after_crash: AfterCrash = Field(
+        default=AfterCrash.REPEAT,
+        description="What becomes of a push that the process died in, unless the pusher can tell whether it arrived: "
+        "repeat it, or hold the passenger until a person decides.",
+    )
+    commit: CommitMode = Field(
+        default=CommitMode.EACH,
+        description="each: a crash can repeat one push. grouped: several outcomes are made durable together, which is "
+        "many times faster, and a crash can repeat those.",
+    )
 
 
 def _from_text(value: object) -> object:
@@ -58,6 +88,7 @@ def _from_text(value: object) -> object:
 
 
 ModuleEntry = Annotated[ModuleReference, BeforeValidator(_from_text, json_schema_input_type=str | ModuleReference)]
+PusherEntry = Annotated[PusherReference, BeforeValidator(_from_text, json_schema_input_type=str | PusherReference)]
 
 
 class ClientPassenger(_Document):
@@ -69,7 +100,13 @@ class ClientPassenger(_Document):
     processors: list[ModuleEntry] = Field(
         default_factory=list["ModuleEntry"], description="What is done to each passenger, in this order."
     )
-    pushers: list[ModuleEntry] = Field(default_factory=list["ModuleEntry"], description="Where passengers go to.")
+    pushers: list[PusherEntry] = Field(default_factory=list["PusherEntry"], description="Where passengers go to.")
+    retry: RetryPolicy = Field(default_factory=RetryPolicy, description="When a step that failed is tried again.")
+    ordered_by: str = Field(
+        default="",
+        description="Name of a property: passengers with the same value of it are delivered in the order in which they "
+        "were pulled, so that one waits for those before it. Empty: none waits for another.",
+    )
     queue: str = Field(default=QUEUE_MODULE, description="Queue module.")
     queue_life_span: float = Field(
         default=1, ge=0, le=LONGEST_DAYS, description="Days that completed passengers stay in the queue."
@@ -80,6 +117,16 @@ class ClientPassenger(_Document):
     def passenger_module(self) -> str:
         """Module of the passenger class: a name without dots is only a name, and means the plain passenger."""
         return self.module or (self.name if "." in self.name else PLAIN_PASSENGER)
+
+    def reference(self, step_name: str) -> ModuleReference | None:
+        """The plug-in of that step; None when it is configured no more."""
+        listed = (*self.pullers, *self.processors, *self.pushers)
+        return next((reference for reference in listed if reference.step_name == step_name), None)
+
+    def retry_of(self, reference: ModuleReference | None) -> RetryPolicy:
+        """The policy of one plug-in's steps: what it does not say itself, the client passenger says."""
+        own = reference.retry if reference is not None else None
+        return self.retry if own is None else self.retry.model_copy(update=own.model_dump(exclude_unset=True))
 
     @property
     def interval(self) -> timedelta:

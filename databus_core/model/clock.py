@@ -26,3 +26,8 @@ def format_time(moment: datetime) -> str:
 def format_local(moment: datetime) -> str:
     """Local time without zone and always with microseconds, the form that log files have."""
     return moment.astimezone().replace(tzinfo=None).isoformat(timespec="microseconds")
+
+
+def file_time() -> str:
+    """The present local time as a part of a file name, also on Windows."""
+    return f"{now().astimezone():%Y-%m-%dT%H-%M-%S.%f}"

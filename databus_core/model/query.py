@@ -64,6 +64,8 @@ class Query:
     client_id: str
     client_passenger: str | None = None
     status: QueueStatus | None = None
+    """The status of the passenger; INCOMPLETE finds whatever is not complete. RUNNING, which only steps are, finds
+    none."""
     has_error: bool | None = None
     """True: a step failed and is still open."""
     source_system: str | None = None
@@ -110,6 +112,8 @@ class QueueRow:
     """That step's error, cut to its first ERROR_SHOWN characters."""
     fingerprint: str
     """See Passenger.fingerprint."""
+    due_at: datetime | None = None
+    """See QueueEntry.due_at."""
 
     @classmethod
     def of(cls, entry: QueueEntry) -> QueueRow:
@@ -123,7 +127,7 @@ class QueueRow:
             client_passenger=entry.client_passenger,
             source_system=entry.source_system,
             external_id=entry.external_id,
-            status=QueueStatus.COMPLETE if done == len(steps) else QueueStatus.INCOMPLETE,
+            status=entry.status,
             pulled_at=entry.pulled_at,
             puller_notified=entry.puller_notified,
             completed_at=entry.completed_at,
@@ -133,6 +137,7 @@ class QueueRow:
             failing_step=last.name if last else "",
             error=last.error[:ERROR_SHOWN] if last else "",
             fingerprint=fingerprint_in(entry.properties),
+            due_at=entry.due_at,
         )
 
 

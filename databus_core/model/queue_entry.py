@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -15,10 +15,21 @@ from databus_core.model.passenger import Json
 
 
 class QueueStatus(StrEnum):
-    """How far a step, or a passenger with all its steps, has come."""
+    """How far a step, or a passenger with all its steps, has come. Whatever is not COMPLETE is still to be done."""
 
     INCOMPLETE = "incomplete"
+    """It is tried on one of the next trips."""
+    RUNNING = "running"
+    """Of a push only: it was begun and its outcome is not stored yet."""
+    FAILED = "failed"
+    """Out of attempts, or not worth another one: a person decides."""
+    UNKNOWN = "unknown"
+    """Of a push only: the process died during it and nobody can tell whether it arrived. A person decides."""
     COMPLETE = "complete"
+
+
+DECISION_NEEDED = frozenset({QueueStatus.FAILED, QueueStatus.UNKNOWN})
+"""Nothing more is done for such a step until a person says so."""
 
 
 class StepKind(StrEnum):
@@ -50,6 +61,8 @@ class Step:
     note: str = ""
     """Why the step stands as it does when that is no error: not yet, left out, set by hand."""
     completed_at: datetime | None = None
+    next_attempt_at: datetime | None = None
+    """Not before then; None: on the next trip."""
 
     def __post_init__(self) -> None:
         self.name = self.name or self.module
@@ -59,24 +72,45 @@ class Step:
         """Whether nothing is left to do."""
         return self.status is QueueStatus.COMPLETE
 
+    @property
+    def waits_for_a_person(self) -> bool:
+        """Whether nothing more is done until a person decides."""
+        return self.status in DECISION_NEEDED
+
+    def begin(self) -> None:
+        """The push is under way: what a crash leaves so has an unknown outcome."""
+        self.status = QueueStatus.RUNNING
+
     def finish(self, note: str = "") -> None:
         """Set the step complete now."""
         self.status = QueueStatus.COMPLETE
         self.note = note
-        self.error, self.error_at = "", None
+        self.error, self.error_at, self.next_attempt_at = "", None, None
         self.completed_at = now()
 
-    def fail(self, error: str) -> None:
-        """Keep the step incomplete, with the error's text and time on it."""
-        self.status = QueueStatus.INCOMPLETE
+    def fail(self, error: str, next_attempt_at: datetime | None = None) -> None:
+        """Keep the step incomplete, with the error's text and time on it, to be tried again at that time."""
+        self._stop(QueueStatus.INCOMPLETE, error)
+        self.next_attempt_at = next_attempt_at
+
+    def give_up(self, error: str) -> None:
+        """No further attempt is made until a person reopens the step."""
+        self._stop(QueueStatus.FAILED, error)
+
+    def doubt(self, why: str) -> None:
+        """Whether the push arrived is not known; a person decides."""
+        self._stop(QueueStatus.UNKNOWN, why)
+
+    def _stop(self, status: QueueStatus, error: str) -> None:
+        self.status = status
         self.error, self.error_at = error, now()
-        self.note, self.completed_at = "", None
+        self.note, self.completed_at, self.next_attempt_at = "", None, None
 
     def reopen(self, note: str = "") -> None:
         """Set the step incomplete, to be done (again) on the next trip; what went wrong before is forgotten."""
         self.status = QueueStatus.INCOMPLETE
         self.note = note
-        self.error, self.error_at, self.completed_at = "", None, None
+        self.error, self.error_at, self.completed_at, self.next_attempt_at = "", None, None, None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -115,8 +149,16 @@ class QueueEntry:
 
     @property
     def status(self) -> QueueStatus:
-        """Complete when every step is."""
-        return QueueStatus.COMPLETE if all(step.complete for step in self.steps()) else QueueStatus.INCOMPLETE
+        """Complete when every step is; else whatever a person should know first: UNKNOWN, FAILED, INCOMPLETE."""
+        return status_of([step.status for step in self.steps()])
+
+    @property
+    def due_at(self) -> datetime | None:
+        """From when on a trip can do something for it; None when nothing is left to do but by a person."""
+        first = next((step for step in (self.notification, *self.processors) if not step.complete), None)
+        next_steps = [first] if first is not None else [step for step in self.pushers if not step.complete]
+        times = [step.next_attempt_at or self.pulled_at for step in next_steps if not step.waits_for_a_person]
+        return min(times, default=None)
 
     @property
     def failing(self) -> Step | None:
@@ -126,6 +168,14 @@ class QueueEntry:
     @property
     def completed_at(self) -> datetime | None:
         """When the last step was done; None while one is open, or for old entries that do not say."""
-        if self.status is QueueStatus.INCOMPLETE:
+        if self.status is not QueueStatus.COMPLETE:
             return None
         return max((step.completed_at for step in self.steps() if step.completed_at), default=None)
+
+
+def status_of(steps: Collection[QueueStatus]) -> QueueStatus:
+    """The status of a passenger whose steps have these."""
+    for status in (QueueStatus.UNKNOWN, QueueStatus.FAILED):
+        if status in steps:
+            return status
+    return QueueStatus.COMPLETE if all(status is QueueStatus.COMPLETE for status in steps) else QueueStatus.INCOMPLETE

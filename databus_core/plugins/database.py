@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from databus_core.errors import DamagedError
 from databus_core.model.customizing import CustomizingBackup
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry
+from databus_core.model.passenger import Json
 from databus_core.model.query import LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows
 from databus_core.model.queue_entry import QueueEntry
 from databus_core.model.trip import TripRecord
@@ -152,6 +154,17 @@ class Database(ABC):
         """Internal ids of what is not complete, in pull order. Costs as much as there is open, not as is stored."""
 
     @abstractmethod
+    def due(
+        self, client_id: str, client_passenger: str, moment: datetime | None
+    ) -> Iterator[QueueEntry | DamagedError]:
+        """What a trip can do something for at that time (None: at any time; see QueueEntry.due_at), in pull order.
+
+        Entries are read a few at a time while the caller goes on, so that memory does not grow with their number; each
+        is an object of the caller's own. One that cannot be read comes as its error. What changes meanwhile may come as
+        it was: who holds an entry for longer reads it again. Costs as much as is due.
+        """
+
+    @abstractmethod
     def queue_rows(self, query: Query) -> Rows[QueueRow]:
         """One page of the queue."""
 
@@ -195,6 +208,14 @@ class Database(ABC):
     @abstractmethod
     def record_trip(self, client_id: str, trip: TripRecord) -> None:
         """Keep the trip as its client passenger's last one. May be lost by a power cut."""
+
+    @abstractmethod
+    def states(self, client_id: str) -> dict[str, Json]:
+        """The small documents that the engine keeps for a client, by name: the state of a breaker, say."""
+
+    @abstractmethod
+    def write_state(self, client_id: str, name: str, document: Json) -> None:
+        """Keep a document under that name, in the place of the one before; None removes it."""
 
     @abstractmethod
     def last_trips(self, client_id: str) -> dict[str, TripRecord]:

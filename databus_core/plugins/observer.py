@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
+from databus_core.model.breaker_change import BreakerChange
 from databus_core.model.client import Client, ClientPassenger
 from databus_core.model.log import Log, LogEntry
 
@@ -52,6 +53,9 @@ class DispatcherObserver:
 
     def trip_complete(self, client: Client, client_passenger: ClientPassenger, log: Log) -> object:
         """A trip is over and its log is stored: the place to send a mail when `log.has_errors`."""
+
+    def breaker_changed(self, client: Client, client_passenger: ClientPassenger, change: BreakerChange) -> object:
+        """A pusher is spared because its target is down, or takes passengers again; once for each."""
 
     def changed(self, change: Change, client_id: str) -> object:
         """Stored data of that kind changed; `client_id` is empty for what belongs to no client."""

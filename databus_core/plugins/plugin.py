@@ -54,6 +54,8 @@ class PluginContext:
     client_id: str = ""
     module: str = ""
     """The plug-in's own module, as the configuration spells it."""
+    step: str = ""
+    """Name of the step that the plug-in does for each passenger; the module's name unless the configuration says so."""
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Raw arguments from the configuration; the plug-in validates them."""
     passenger_class: type[Passenger] = Passenger

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -34,15 +35,14 @@ from databus_core.model.attachment import Attachment
 from databus_core.model.client import ROOT
 from databus_core.model.log import Log, LogEntry, MessageType
 from databus_core.model.query import LogQuery, Query, QueueOrder
+from databus_core.model.queue_entry import QueueEntry, QueueStatus
 from tests.core.test_sql_search import found, settle
 from tests.support.engines import SQLITE
 from tests.support.entries import completed, entries, minutes
 
 FILE = Path("data") / "databus.sqlite"
-BEFORE_SEARCH = """
-    DROP TABLE search_index; DROP TABLE search_text; DROP TABLE search_change; DROP TABLE search_progress;
-    UPDATE databus_version SET version_num = '0001';
-"""
+OLDER = Path(__file__).parent / "databases"
+"""Files that earlier versions wrote: three passengers with screws (0 complete, 1 failed twice, 2 not yet notified)."""
 
 
 @contextmanager
@@ -65,20 +65,35 @@ def filled(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder / "data").iterdir())
 
 
-def test_a_database_of_the_first_version_is_copied_brought_up_to_date_and_indexed(tmp_path: Path) -> None:
-    files = filled(tmp_path)
-    with raw(tmp_path / FILE) as connection:
-        connection.executescript(BEFORE_SEARCH)
+def older(folder: Path, version: str) -> None:
+    """A database that an earlier version wrote."""
+    (folder / "data").mkdir(parents=True)
+    (folder / FILE).write_bytes(gzip.decompress((OLDER / f"{version}.sqlite.gz").read_bytes()))
+
+
+@pytest.mark.parametrize("version", sorted(file.name.partition(".")[0] for file in OLDER.iterdir()))
+def test_a_database_of_an_earlier_version_is_copied_brought_up_to_date_and_indexed(
+    tmp_path: Path, version: str
+) -> None:
+    older(tmp_path, version)
     with pytest.raises(DatabaseError, match=r"was made by an older Databus\. Start a dispatcher on it once"):
         SQLITE.opened(tmp_path, reading=True)
     database = SQLITE.opened(tmp_path)
     settle(database)
     assert found(database, "screws") == ["2", "1", "0"]
+    stored = {row.external_id: row for row in database.queue_rows(Query(client_id=ROOT)).rows}
+    assert [stored[number].status for number in "012"] == [QueueStatus.COMPLETE, *[QueueStatus.INCOMPLETE] * 2]
+    assert [stored[number].due_at for number in "012"] == [None, minutes(1), minutes(2)]
+    due = [entry.external_id for entry in database.due(ROOT, "orders", minutes(2)) if isinstance(entry, QueueEntry)]
+    assert due == ["1", "2"]
+    entry = database.entry(ROOT, stored["1"].internal_id)
+    assert (entry.processors[0].attempts, entry.processors[0].error) == (2, "no screws")
+    assert entry.attachments[0].read_text() == "screws"
+    assert database.states(ROOT) == {}
     database.close()
     assert version_of(tmp_path / FILE) == VERSION
-    [copy] = {path.name for path in (tmp_path / "data").iterdir()} - set(files)
-    assert copy.startswith("databus.sqlite.0001-")
-    assert version_of(tmp_path / "data" / copy) == "0001"
+    [copy] = [path.name for path in (tmp_path / "data").iterdir() if path.name.startswith(f"databus.sqlite.{version}-")]
+    assert version_of(tmp_path / "data" / copy) == version
     other = tmp_path / "other"
     (other / "data").mkdir(parents=True)
     shutil.copy(tmp_path / "data" / copy, other / FILE)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import tempfile
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -17,11 +17,12 @@ from databus_core.database._shared.process_lock import ProcessLock
 from databus_core.database.json_files.client_folder import ClientFolder
 from databus_core.database.json_files.clients import Clients
 from databus_core.database.json_files.layout import JsonFilesArguments
-from databus_core.errors import ClosedError, DatabaseError
+from databus_core.errors import ClosedError, DamagedError, DatabaseError, NotFoundError
 from databus_core.files import make_folder
 from databus_core.model.customizing import CustomizingBackup
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry
+from databus_core.model.passenger import Json
 from databus_core.model.problem import Problem
 from databus_core.model.query import LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows
 from databus_core.model.queue_entry import QueueEntry
@@ -197,6 +198,19 @@ class JsonFiles(Database):
         with self._reading(client_id) as client:
             return client.queue.open_ids(client_passenger)
 
+    def due(
+        self, client_id: str, client_passenger: str, moment: datetime | None
+    ) -> Iterator[QueueEntry | DamagedError]:
+        with self._reading(client_id) as client:
+            ids = client.queue.due_ids(client_passenger, moment)
+        for internal_id in ids:
+            try:
+                yield self.entry(client_id, internal_id)
+            except NotFoundError:
+                continue  # removed meanwhile
+            except DamagedError as error:
+                yield error
+
     def queue_rows(self, query: Query) -> Rows[QueueRow]:
         with self._reading(query.client_id) as client:
             return client.queue.rows(query)
@@ -238,6 +252,14 @@ class JsonFiles(Database):
     def record_trip(self, client_id: str, trip: TripRecord) -> None:
         with self._writing(client_id) as client:
             client.record_trip(trip)
+
+    def states(self, client_id: str) -> dict[str, Json]:
+        with self._reading(client_id) as client:
+            return client.states.all()
+
+    def write_state(self, client_id: str, name: str, document: Json) -> None:
+        with self._writing(client_id) as client:
+            client.states.write(name, document)
 
     def last_trips(self, client_id: str) -> dict[str, TripRecord]:
         with self._reading(client_id) as client:

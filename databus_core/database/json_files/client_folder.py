@@ -15,18 +15,14 @@ from databus_core.database.json_files.durable import Flusher, write_atomically
 from databus_core.database.json_files.layout import TEMPORARY, ClientLayout
 from databus_core.database.json_files.log_folder import LogFolder
 from databus_core.database.json_files.queue_folder import QueueFolder
+from databus_core.database.json_files.state_file import StateFile
 from databus_core.errors import DamagedError
 from databus_core.files import replace
-from databus_core.model.clock import format_time, now, parse_time
+from databus_core.model.clock import file_time, format_time, parse_time
 from databus_core.model.customizing import problems_in
 from databus_core.model.log import MessageType
 from databus_core.model.trip import TripRecord
 from databus_core.plugins.database import DatabaseContext
-
-
-def file_time() -> str:
-    """The present time as a part of a file name, also on Windows."""
-    return f"{now().astimezone():%Y-%m-%dT%H-%M-%S.%f}"
 
 
 class ClientFolder:
@@ -43,6 +39,7 @@ class ClientFolder:
         self._copied_config: bytes | None = None
         self.logs = LogFolder(layout)
         self.backups = BackupFolder(layout.backups)
+        self.states = StateFile(layout.states, context.report, writable=writable)
 
     def make_ready(self) -> None:
         """Delete what a crash left unfinished, and read the queue."""

@@ -6,13 +6,14 @@ import shutil
 import threading
 from pathlib import Path
 
-from databus_core.database.json_files.client_folder import ClientFolder, file_time
+from databus_core.database.json_files.client_folder import ClientFolder
 from databus_core.database.json_files.durable import Flusher, temporary_name, write_atomically
 from databus_core.database.json_files.layout import TEMPORARY, JsonFilesArguments, is_ignored
 from databus_core.errors import DatabaseError, NotFoundError
 from databus_core.files import make_folder, replace, sync_folder
 from databus_core.model.client import EMPTY_CONFIGURATION, ROOT
 from databus_core.model.client_id import known_as, lookalike, why_no_client_id
+from databus_core.model.clock import file_time
 from databus_core.plugins.database import DatabaseContext
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -23,8 +23,11 @@ ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
 _OPTIONS = (
     orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 )
-_STEP_KEYS = {"name", "status", "attempts", "error", "error_at", "note", "completed_at"}
+_STEP_KEYS = {"name", "status", "state", "attempts", "error", "error_at", "note", "completed_at", "next_attempt_at"}
 _ATTACHMENT_KEYS = {"name", "format", "file"}
+_INCOMPLETE, _COMPLETE = QueueStatus.INCOMPLETE, QueueStatus.COMPLETE
+_PLAIN = frozenset({_INCOMPLETE, _COMPLETE})
+"""What `status` says; `state` says more of what is incomplete, so that `status` keeps the values that it always had."""
 _KEYS = {
     "external_id", "internal_id", "source_system", "client_passenger", "passenger_module", "puller_module",
     "puller_notified", "notification", "pull_datetime", "attachments", "properties", "log_guids",
@@ -66,7 +69,7 @@ def encode(entry: QueueEntry, files: Iterable[str]) -> bytes:
 
 def _step_documents(entry: QueueEntry, kind: str, steps: Iterable[Step]) -> list[Document]:
     return [
-        {f"{kind}_module": step.module, "status": step.status.value}
+        {f"{kind}_module": step.module, "status": (_COMPLETE if step.complete else _INCOMPLETE).value}
         | _step_details(step)
         | _extra(entry, f"{kind}_statuses", step.name)
         for step in steps
@@ -77,6 +80,8 @@ def _step_details(step: Step) -> Document:
     details: Document = {}
     if step.name != step.module:
         details["name"] = step.name
+    if step.status not in _PLAIN:
+        details["state"] = step.status.value
     if step.attempts:
         details["attempts"] = step.attempts
     if step.error:
@@ -87,6 +92,8 @@ def _step_details(step: Step) -> Document:
         details["note"] = step.note
     if step.completed_at:
         details["completed_at"] = format_time(step.completed_at)
+    if step.next_attempt_at:
+        details["next_attempt_at"] = format_time(step.next_attempt_at)
     return details
 
 
@@ -156,7 +163,7 @@ class _Reader:
         steps: list[Step] = []
         for item, where in _items(self._document, section):
             module = _value(item, module_key, str, where=where)
-            status = _choice(item, "status", QueueStatus, where)
+            status = _choice(item, "status", QueueStatus, where, _PLAIN)
             steps.append(self._step(kind, module, status, item, section, _STEP_KEYS | {module_key}, where))
         return steps
 
@@ -166,11 +173,14 @@ class _Reader:
     ) -> Step:  # fmt: skip
         step = Step(kind, module, _value(details, "name", str, module, where), status)
         if len(details) > 2 or section == "notification":
+            if "state" in details:
+                step.status = _choice(details, "state", QueueStatus, where)
             step.attempts = _value(details, "attempts", int, 0, where)
             step.error = _value(details, "error", str, "", where)
             step.error_at = _time(details, "error_at", where) if "error_at" in details else None
             step.note = _value(details, "note", str, "", where)
             step.completed_at = _time(details, "completed_at", where) if "completed_at" in details else None
+            step.next_attempt_at = _time(details, "next_attempt_at", where) if "next_attempt_at" in details else None
             self._keep(section, step.name, details, known)
         return step
 
@@ -199,13 +209,16 @@ def _value(document: Document, key: str, kind: type[Any], default: Any = ..., wh
     return value
 
 
-def _choice(document: Document, key: str, kind: type[ChoiceT], where: str) -> ChoiceT:
+def _choice(
+    document: Document, key: str, kind: type[ChoiceT], where: str, allowed: Collection[ChoiceT] = ()
+) -> ChoiceT:
+    """One of the values of `kind`, or of those that are allowed."""
     text = _value(document, key, str, where=where)
-    try:
-        return kind(text)
-    except ValueError:
-        allowed = " or ".join(repr(str(member)) for member in kind)
-        raise ValueError(f"{where}{key}: {text!r:.80} is not {allowed}") from None
+    for member in allowed or kind:
+        if member.value == text:
+            return member
+    names = " or ".join(repr(member.value) for member in kind if not allowed or member in allowed)
+    raise ValueError(f"{where}{key}: {text!r:.80} is not {names}")
 
 
 def _time(document: Document, key: str, where: str = "") -> datetime:

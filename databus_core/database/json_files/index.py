@@ -103,6 +103,13 @@ class QueueIndex:
         """Internal ids in pull order of the entries with that facet."""
         return [internal_id for _, internal_id in self._sorted.get(facet, ())]
 
+    def due_ids(self, client_passenger: str, moment: datetime | None) -> list[str]:
+        """Internal ids in pull order of the entries for which a trip can do something: at that time, or ever."""
+        ids = self.ids("passenger+due", client_passenger)
+        if moment is None:
+            return ids
+        return [id_ for id_ in ids if (due_at := self._rows[id_].due_at) is not None and due_at <= moment]
+
     def counts(self) -> dict[str, QueueCounts]:
         """Numbers by client passenger."""
         return {facet[1]: self._counts(facet[1]) for facet in self._sorted if facet[0] == "passenger"}
@@ -194,30 +201,41 @@ def _place(row: QueueRow) -> Place:
     return row.pulled_at, row.internal_id
 
 
+_PLAIN = frozenset({QueueStatus.INCOMPLETE, QueueStatus.COMPLETE})
+
+
 def _facets(row: QueueRow) -> list[Facet]:
+    statuses = [row.status.value] if row.status in _PLAIN else [row.status.value, QueueStatus.INCOMPLETE.value]
     facets: list[Facet] = [
         ("all",),
         ("passenger", row.client_passenger),
-        ("status", row.status.value),
-        ("passenger+status", row.client_passenger, row.status.value),
+        *(("status", status) for status in statuses),
+        *(("passenger+status", row.client_passenger, status) for status in statuses),
         ("error", str(bool(row.failing_step))),
         ("source", row.source_system),
     ]
     if row.failing_step:
         facets.append(("passenger+error", row.client_passenger))
+    if row.due_at is not None:
+        facets.append(("passenger+due", row.client_passenger))
     return facets
 
 
 def _matches(row: QueueRow, query: Query, wanted: Sequence[str]) -> bool:
     return (
         (not query.client_passenger or row.client_passenger == query.client_passenger)
-        and (query.status is None or row.status is query.status)
+        and (query.status is None or _has_status(row, query.status))
         and (query.has_error is None or bool(row.failing_step) is query.has_error)
         and (not query.source_system or row.source_system == query.source_system)
         and (not query.id or query.id in {row.internal_id, row.external_id})
         and row.attempts >= query.attempts
         and _says(row, wanted)
     )
+
+
+def _has_status(row: QueueRow, status: QueueStatus) -> bool:
+    """See Query.status."""
+    return row.status is status or (status is QueueStatus.INCOMPLETE and row.status is not QueueStatus.COMPLETE)
 
 
 def _says(row: QueueRow, wanted: Sequence[str]) -> bool:

@@ -119,6 +119,11 @@ class ClientLayout:
         """The last trip of each client passenger."""
         return self.folder / "trips.json"
 
+    @property
+    def states(self) -> Path:
+        """The small documents that the engine keeps: breakers, pauses."""
+        return self.folder / "states.json"
+
 
 def is_ignored(name: str) -> bool:
     """Whether a file of that name is of no interest to anybody: an operating system left it, or hides it."""

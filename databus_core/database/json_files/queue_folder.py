@@ -214,6 +214,11 @@ class QueueFolder:
         with self._changed:
             return self._index.ids("passenger+status", client_passenger, QueueStatus.INCOMPLETE.value)
 
+    def due_ids(self, client_passenger: str, moment: datetime | None) -> list[str]:
+        """Internal ids in pull order of what a trip can do something for at that time; None: at any time."""
+        with self._changed:
+            return self._index.due_ids(client_passenger, moment)
+
     def rows(self, query: Query) -> Rows[QueueRow]:
         """See Database.queue_rows."""
         with self._changed:

@@ -6,7 +6,7 @@ tables.py says what is kept, connect.py how each kind is used, writer.py who wri
 from __future__ import annotations
 
 import functools
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -30,16 +30,18 @@ from databus_core.database.sql.schema import bring_up_to_date, require
 from databus_core.database.sql.search_source import SearchSource
 from databus_core.database.sql.search_text import SearchText
 from databus_core.database.sql.shrink import give_back
+from databus_core.database.sql.state_table import StateTable
 from databus_core.database.sql.store import Store
 from databus_core.database.sql.tables import Tables
 from databus_core.database.sql.words import in_words
 from databus_core.database.sql.writer import Writer
-from databus_core.errors import ClosedError, DatabaseError, NotFoundError
+from databus_core.errors import ClosedError, DamagedError, DatabaseError, NotFoundError
 from databus_core.files import make_folder
 from databus_core.model.client import ROOT
 from databus_core.model.customizing import CustomizingBackup
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry
+from databus_core.model.passenger import Json
 from databus_core.model.query import LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows
 from databus_core.model.queue_entry import QueueEntry
 from databus_core.model.trip import TripRecord
@@ -59,6 +61,7 @@ class Parts:
         self.view = QueueView(store, self.contents)
         self.pages = QueuePages(store, self.search)
         self.logs = LogTable(store)
+        self.states = StateTable(store)
 
 
 class Sql(Database):
@@ -255,6 +258,18 @@ class Sql(Database):
         with self._reading(client_id) as (parts, key):
             return parts.view.open_ids(key, client_passenger)
 
+    def due(
+        self, client_id: str, client_passenger: str, moment: datetime | None
+    ) -> Iterator[QueueEntry | DamagedError]:
+        with self._reading(client_id) as (parts, key):
+            found = parts.view.due(key, client_passenger, moment)
+        while True:
+            with self._inside():
+                entry = next(found, None)
+            if entry is None:
+                return
+            yield entry
+
     def queue_rows(self, query: Query) -> Rows[QueueRow]:
         with self._reading(query.client_id) as (parts, key):
             return parts.pages.rows(key, query)
@@ -300,6 +315,14 @@ class Sql(Database):
     def record_trip(self, client_id: str, trip: TripRecord) -> None:
         with self._writing(client_id) as (parts, key):
             parts.clients.record_trip(key, trip)
+
+    def states(self, client_id: str) -> dict[str, Json]:
+        with self._reading(client_id) as (parts, key):
+            return parts.states.all(key)
+
+    def write_state(self, client_id: str, name: str, document: Json) -> None:
+        with self._writing(client_id) as (parts, key):
+            parts.states.write(key, name, document)
 
     def last_trips(self, client_id: str) -> dict[str, TripRecord]:
         with self._reading(client_id) as (parts, key):

@@ -18,15 +18,17 @@ from databus_core.model.passenger import fingerprint_in
 from databus_core.model.query import ERROR_SHOWN, QueueRow
 from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step, StepKind
 
-StepFacts: TypeAlias = "tuple[StepKind, str, str, QueueStatus, int, str, datetime | None, str, datetime | None]"
+StepFacts: TypeAlias = (
+    "tuple[StepKind, str, str, QueueStatus, int, str, datetime | None, str, datetime | None, datetime | None]"
+)
 """What a step says, in the order of STEP_COLUMNS, each value as the step itself has it."""
 
 STEP_IDENTITY = ("kind", "module", "name")
-STEP_COLUMNS = (*STEP_IDENTITY, "status", "attempts", "error", "error_at", "note", "completed_at")
+STEP_COLUMNS = (*STEP_IDENTITY, "status", "attempts", "error", "error_at", "note", "completed_at", "next_attempt_at")
 """The columns of a step behind `position`; the step has attributes of these names."""
 ROW_COLUMNS = (
-    "internal_id", "client_passenger", "source_system", "external_id", "status", "pulled_at", "notified",
-    "completed_at", "steps_done", "steps_total", "attempts", "failing_step", "error", "fingerprint",
+    "internal_id", "client_passenger", "source_system", "external_id", "status", "decision", "pulled_at", "notified",
+    "completed_at", "steps_done", "steps_total", "attempts", "failing_step", "error", "fingerprint", "due_at",
 )  # fmt: skip
 """What a QueueRow is made of."""
 
@@ -38,8 +40,17 @@ MESSAGE_TYPES = dict(enumerate(MessageType))
 """By severity, which is also their number in the tables."""
 _KINDS: list[StepKind] = list(StepKind)
 _FORMATS = list(AttachmentFormat)
-_STATUSES = {OPEN: QueueStatus.INCOMPLETE, COMPLETE: QueueStatus.COMPLETE}
-_COMPLETE = QueueStatus.COMPLETE
+STATUSES = {
+    OPEN: QueueStatus.INCOMPLETE,
+    COMPLETE: QueueStatus.COMPLETE,
+    2: QueueStatus.RUNNING,
+    3: QueueStatus.FAILED,
+    4: QueueStatus.UNKNOWN,
+}
+"""Of steps, by their numbers in the tables."""
+STATUS_NUMBERS = {status: number for number, status in STATUSES.items()}
+_COMPLETE, _FAILED, _UNKNOWN = QueueStatus.COMPLETE, QueueStatus.FAILED, QueueStatus.UNKNOWN
+_PUSHER = StepKind.PUSHER
 _HASHED = "sha256:"
 
 
@@ -88,12 +99,12 @@ def seat_of(source_system: str, external_id: str) -> str:
 EntryFacts: TypeAlias = "tuple[str, datetime, str, bytes, bytes, bytes]"
 """Client passenger, time of the pull, module; then, as JSON or b"" when empty, what can change in place: properties,
 log ids, what is unknown."""
-Progress: TypeAlias = "tuple[int, int, int | None, int | None, int, int, int, int, str, str]"
+Progress: TypeAlias = "tuple[int, int, int, int | None, int | None, int | None, int, int, int, int, str, str]"
 """PROGRESS_COLUMNS, which follow from an entry's steps."""
 
 PLACE_COLUMNS = ("client_passenger", "pulled_at")
 DETAIL_COLUMNS = ("passenger_module", "fingerprint", "properties", "log_ids", "unknown")
-STANDING_COLUMNS = ("status", "failing", "done_at")
+STANDING_COLUMNS = ("status", "decision", "failing", "due_at", "done_at")
 """Those of PROGRESS_COLUMNS that are part of indexes."""
 PROGRESS_COLUMNS = (
     *STANDING_COLUMNS, "completed_at", "notified", "steps_done", "steps_total", "attempts", "failing_step", "error",
@@ -147,58 +158,80 @@ def step_facts_of(values: tuple[Any, ...]) -> StepFacts:
     return _step_facts(step_of(values))
 
 
-def step_columns(facts: StepFacts) -> tuple[int, str, str, int, int, str, int | None, str, int | None]:
+def step_columns(facts: StepFacts) -> tuple[int, str, str, int, int, str, int | None, str, int | None, int | None]:
     """STEP_COLUMNS."""
-    kind, module, name, status, attempts, error, error_at, note, completed_at = facts
+    kind, module, name, status, attempts, error, error_at, note, completed_at, next_attempt_at = facts
     return (
         _KINDS.index(kind),
         module,
         name,
-        COMPLETE if status is _COMPLETE else OPEN,
+        STATUS_NUMBERS[status],
         attempts,
         error,
         None if error_at is None else stored_time(error_at),
         note,
         None if completed_at is None else stored_time(completed_at),
+        None if next_attempt_at is None else stored_time(next_attempt_at),
     )
 
 
 def progress_of(steps: Sequence[StepFacts], pulled_at: datetime) -> Progress:
     """How far an entry with these steps has come; `pulled_at` is when its life span begins if they do not say."""
-    done = attempts = 0
+    done = attempts = decision = 0
     failing_step = error = ""
-    failed_at = completed_at = None
-    for _, _, name, status, tried, text, text_at, _, at in steps:
+    failed_at = completed_at = due_at = None
+    reached = True
+    for kind, _, name, status, tried, text, text_at, _, at, next_at in steps:
         if tried > attempts:  # noqa: PLR1730 - max() costs as much as all the rest of a step
             attempts = tried
         if status is _COMPLETE:
             done += 1
             if at is not None and (completed_at is None or at > completed_at):
                 completed_at = at
-        elif text and (not failing_step or (text_at or _EPOCH) > (failed_at or _EPOCH)):
-            failing_step, error, failed_at = name, text, text_at
+        else:
+            if status is _UNKNOWN or (status is _FAILED and decision != STATUS_NUMBERS[_UNKNOWN]):
+                decision = STATUS_NUMBERS[status]
+            elif status is not _FAILED and reached and (due_at is None or (next_at or pulled_at) < due_at):
+                due_at = next_at or pulled_at
+            reached = reached and kind is _PUSHER  # nothing behind a notification or a processor that is not done
+            if text and (not failing_step or (text_at or _EPOCH) > (failed_at or _EPOCH)):
+                failing_step, error, failed_at = name, text, text_at
     notified, total = 1 if steps[0][3] is _COMPLETE else 0, len(steps)
     if done < total:
-        failing = 1 if failing_step else 0
-        return OPEN, failing, None, None, notified, done, total, attempts, failing_step, error[:ERROR_SHOWN]
+        failing, due = 1 if failing_step else 0, stored_time_or_none(due_at)
+        return (
+            OPEN,
+            decision,
+            failing,
+            due,
+            None,
+            None,
+            notified,
+            done,
+            total,
+            attempts,
+            failing_step,
+            error[:ERROR_SHOWN],
+        )
     at = stored_time_or_none(completed_at)
     done_at = stored_time(pulled_at) if at is None else at
-    return COMPLETE, 0, done_at, at, notified, done, total, attempts, "", ""
+    return COMPLETE, 0, 0, None, done_at, at, notified, done, total, attempts, "", ""
 
 
 def step_of(values: tuple[Any, ...]) -> Step:
     """A step from its columns."""
-    kind, module, name, status, attempts, error, error_at, note, completed_at = values
+    kind, module, name, status, attempts, error, error_at, note, completed_at, next_attempt_at = values
     return Step(
         _KINDS[cast("int", kind)],
         module,
         name,
-        _STATUSES[status],
+        STATUSES[status],
         attempts,
         error,
         time_or_none(error_at),
         note,
         time_or_none(completed_at),
+        time_or_none(next_attempt_at),
     )
 
 
@@ -220,15 +253,15 @@ def json_or(text: str, empty: Any) -> Any:
 def row_of(values: tuple[Any, ...]) -> QueueRow:
     """A row from its columns, ROW_COLUMNS."""
     (
-        internal_id, client_passenger, source_system, external_id, status, pulled_at, notified,
-        completed_at, steps_done, steps_total, attempts, failing_step, error, fingerprint,
+        internal_id, client_passenger, source_system, external_id, status, decision, pulled_at, notified,
+        completed_at, steps_done, steps_total, attempts, failing_step, error, fingerprint, due_at,
     ) = values  # fmt: skip
     return QueueRow(
         internal_id,
         client_passenger,
         source_system,
         external_id,
-        _STATUSES[status],
+        STATUSES[decision or status],
         time_of(pulled_at),
         bool(notified),
         time_or_none(completed_at),
@@ -238,4 +271,5 @@ def row_of(values: tuple[Any, ...]) -> QueueRow:
         failing_step,
         error,
         fingerprint,
+        time_or_none(due_at),
     )

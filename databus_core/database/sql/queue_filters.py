@@ -6,10 +6,12 @@ from typing import TypeAlias
 
 from sqlalchemy import ColumnElement, Table, literal_column, or_
 
-from databus_core.database.sql.codec import stored_time
+from databus_core.database.sql.codec import STATUS_NUMBERS, stored_time
 from databus_core.database.sql.tables import COMPLETE, OPEN
 from databus_core.model.query import Query
 from databus_core.model.queue_entry import QueueStatus
+
+_PLAIN = {None, QueueStatus.INCOMPLETE, QueueStatus.COMPLETE}
 
 Conditions: TypeAlias = "list[ColumnElement[bool]]"
 
@@ -39,7 +41,8 @@ class Filters:
     @property
     def is_tallied(self) -> bool:
         """Whether it is known how many entries they leave."""
-        return not (self._query.source_system or self._query.id or self._query.attempts)
+        query = self._query
+        return not (query.source_system or query.id or query.attempts) and query.status in _PLAIN
 
     def _columns(self) -> Conditions:
         entry, query = self._entry.c, self._query
@@ -50,6 +53,10 @@ class Filters:
             # Written into the statement: with a parameter in their place, no partial index would be used.
             status = COMPLETE if query.status is QueueStatus.COMPLETE else OPEN
             conditions.append(entry.status == literal_column(str(status)))
+            if query.status not in _PLAIN:
+                # Whoever needs a decision has an error: there is an index of these.
+                conditions.append(entry.failing == literal_column("1"))
+                conditions.append(entry.decision == STATUS_NUMBERS[query.status])
         if query.has_error is not None:
             conditions.append(entry.failing == literal_column(str(int(query.has_error))))
         if query.source_system:

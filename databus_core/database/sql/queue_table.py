@@ -440,7 +440,7 @@ _STANDING, _IDENTITY = len(STANDING_COLUMNS), len(STEP_IDENTITY)
 
 
 def _errors(steps: Sequence[StepFacts]) -> list[str]:
-    return [error for _, _, _, _, _, error, _, _, _ in steps if error]
+    return [error for _, _, _, _, _, error, *_ in steps if error]
 
 
 def _new(key: int, entry: QueueEntry, content_ids: Iterator[int]) -> Stored:
@@ -461,4 +461,4 @@ def _attachment_rows(stored: Stored) -> list[tuple[object, ...]]:
 
 
 def _counted(facts: EntryFacts, progress: Progress) -> Counted:
-    return facts[0], day_of(facts[1]), progress[0], progress[1]
+    return facts[0], day_of(facts[1]), progress[0], progress[2]

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, 
 from databus_core.database.sql.codec import MICROSECONDS_OF_DAY, stored_time
 from databus_core.database.sql.tables import OPEN, Tables
 from databus_core.model.query import Query
-from databus_core.model.queue_entry import QueueStatus
+from databus_core.model.queue_entry import DECISION_NEEDED, QueueStatus
 
 _OPEN: ColumnElement[int] = literal_column(str(OPEN))
 _FAILING: ColumnElement[int] = literal_column("1")
@@ -27,7 +27,7 @@ class QueueTotal:
 
     def of(self, connection: Connection, query: Query, conditions: Sequence[ColumnElement[bool]]) -> int:
         """How many rows match but for the text: whole days from the tallies, as far as these tell, the rest counted."""
-        if query.source_system or query.id or query.attempts:
+        if query.source_system or query.id or query.attempts or query.status in DECISION_NEEDED:
             return self.counted(connection, conditions)
         begin = stored_time(query.pulled_from) if query.pulled_from else None
         end = stored_time(query.pulled_until) if query.pulled_until else None

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Row, bindparam, func, literal_column, select
 
 from databus_core.database.sql.codec import (
     STEP_COLUMNS,
@@ -20,7 +24,12 @@ from databus_core.database.sql.tables import COMPLETE, OPEN
 from databus_core.errors import NotFoundError
 from databus_core.model.attachment import Attachment
 from databus_core.model.query import QueueCounts
-from databus_core.model.queue_entry import QueueEntry, StepKind
+from databus_core.model.queue_entry import QueueEntry, Step, StepKind
+
+READ_AT_ONCE = 100
+"""Entries of a trip."""
+LATEST = (1 << 63) - 1
+"""No time is later."""
 
 _OPEN: ColumnElement[int] = literal_column(str(OPEN))
 _COMPLETE: ColumnElement[int] = literal_column(str(COMPLETE))
@@ -36,19 +45,37 @@ class QueueView:
         tables = store.tables
         self._entry, self._tally, self._content = tables.entry, tables.tally, tables.content
         entry, step, attachment = tables.entry.c, tables.step.c, tables.attachment.c
-        self._select_entry = select(tables.entry).where(
+        keys: BindParameter[int] = bindparam("keys", expanding=True)
+        self._select_key = select(entry.id).where(
             entry.client_id == bindparam("client"), entry.internal_id == bindparam("internal_id")
         )
+        self._select_entries = select(tables.entry).where(entry.id.in_(keys))
         self._select_steps = (
-            select(*(step[name] for name in STEP_COLUMNS))
-            .where(step.queue_entry_id == bindparam("key"))
-            .order_by(step.position)
+            select(step.queue_entry_id, *(step[name] for name in STEP_COLUMNS))
+            .where(step.queue_entry_id.in_(keys))
+            .order_by(step.queue_entry_id, step.position)
         )
         self._select_attachments = (
-            select(attachment.name, attachment.format, attachment.content_id, self._content.c.size)
+            select(
+                attachment.queue_entry_id,
+                attachment.name,
+                attachment.format,
+                attachment.content_id,
+                self._content.c.size,
+            )
             .join(self._content, self._content.c.id == attachment.content_id)
-            .where(attachment.queue_entry_id == bindparam("key"))
-            .order_by(attachment.position)
+            .where(attachment.queue_entry_id.in_(keys))
+            .order_by(attachment.queue_entry_id, attachment.position)
+        )
+        self._select_due = (
+            select(entry.id)
+            .where(
+                entry.client_id == bindparam("client"),
+                entry.client_passenger == bindparam("name"),
+                entry.status == _OPEN,
+                entry.due_at <= bindparam("moment"),
+            )
+            .order_by(entry.pulled_at, entry.internal_id)
         )
         self._select_open = (
             select(entry.internal_id)
@@ -80,30 +107,37 @@ class QueueView:
     def entry(self, client_id: int, internal_id: str) -> QueueEntry:
         """See Database.entry."""
         with self._store.reading() as connection:
-            row = connection.execute(self._select_entry, {"client": client_id, "internal_id": internal_id}).first()
-            if row is None:
-                raise NotFoundError(f"There is no passenger {internal_id!r:.200} in the queue.")
-            steps = [step_of(values) for values in fetched(connection, self._select_steps, {"key": row.id})]
-            attachments = [
-                Attachment(name, format_of(fmt), self._contents.stored(content_id, size))
-                for name, fmt, content_id, size in fetched(connection, self._select_attachments, {"key": row.id})
-            ]
-        processors = [step for step in steps[1:] if step.kind is StepKind.PROCESSOR]
-        return QueueEntry(
-            client_passenger=row.client_passenger,
-            passenger_module=row.passenger_module,
-            external_id=row.external_id,
-            source_system=row.source_system,
-            internal_id=row.internal_id,
-            notification=steps[0],
-            processors=processors,
-            pushers=steps[1 + len(processors) :],
-            attachments=attachments,
-            properties=json_or(row.properties, {}),
-            log_ids=json_or(row.log_ids, []),
-            pulled_at=time_of(row.pulled_at),
-            unknown=json_or(row.unknown, {}),
-        )
+            parameters = {"client": client_id, "internal_id": internal_id}
+            key = connection.execute(self._select_key, parameters).scalar()
+            found = self._entries(connection, [] if key is None else [key])
+        if not found:
+            raise NotFoundError(f"There is no passenger {internal_id!r:.200} in the queue.")
+        return found[0]
+
+    def due(self, client_id: int, client_passenger: str, moment: datetime | None) -> Iterator[QueueEntry]:
+        """See Database.due."""
+        latest = LATEST if moment is None else stored_time(moment)
+        parameters = {"client": client_id, "name": client_passenger, "moment": latest}
+        with self._store.reading() as connection:
+            keys = array("q", connection.execute(self._select_due, parameters).scalars())
+        for start in range(0, len(keys), READ_AT_ONCE):
+            with self._store.reading() as connection:
+                entries = self._entries(connection, keys[start : start + READ_AT_ONCE].tolist())
+            yield from entries
+
+    def _entries(self, connection: Connection, keys: Sequence[int]) -> list[QueueEntry]:
+        """The entries of these rows, in this order; those that are gone are left out."""
+        parameters = {"keys": keys}
+        rows = {row.id: row for row in connection.execute(self._select_entries, parameters)} if keys else {}
+        if not rows:
+            return []
+        steps: defaultdict[int, list[Step]] = defaultdict(list)
+        for key, *values in fetched(connection, self._select_steps, parameters):
+            steps[key].append(step_of(tuple(values)))
+        attachments: defaultdict[int, list[Attachment]] = defaultdict(list)
+        for key, name, fmt, content_id, size in fetched(connection, self._select_attachments, parameters):
+            attachments[key].append(Attachment(name, format_of(fmt), self._contents.stored(content_id, size)))
+        return [_entry(rows[key], steps[key], attachments[key]) for key in keys if key in rows]
 
     def open_ids(self, client_id: int, client_passenger: str) -> list[str]:
         """See Database.open_ids."""
@@ -150,3 +184,22 @@ class QueueView:
                         int(complete), int(incomplete), int(failing), None if at is None else time_of(at)
                     )
             return counts
+
+
+def _entry(row: Row[Any], steps: list[Step], attachments: list[Attachment]) -> QueueEntry:
+    processors = [step for step in steps[1:] if step.kind is StepKind.PROCESSOR]
+    return QueueEntry(
+        client_passenger=row.client_passenger,
+        passenger_module=row.passenger_module,
+        external_id=row.external_id,
+        source_system=row.source_system,
+        internal_id=row.internal_id,
+        notification=steps[0],
+        processors=processors,
+        pushers=steps[1 + len(processors) :],
+        attachments=attachments,
+        properties=json_or(row.properties, {}),
+        log_ids=json_or(row.log_ids, []),
+        pulled_at=time_of(row.pulled_at),
+        unknown=json_or(row.unknown, {}),
+    )

@@ -37,7 +37,7 @@ LONGEST_SEAT = 250
 """Characters of a seat; see codec.seat_of."""
 
 OPEN, COMPLETE = 0, 1
-"""The column `status`."""
+"""The column `status`. Steps have more of them, see codec.STATUSES; an entry's `decision` is such a one, too."""
 
 _MARIADB: dict[str, Any] = {
     f"{dialect}_{option}": value
@@ -141,6 +141,16 @@ class Tables:
             keyed=False,
         )
 
+        self.state = self._table(
+            "client_state",
+            self._of("client"),
+            _required("name", _name()),
+            _required("document", _long()),
+            PrimaryKeyConstraint("client_id", "name"),
+            keyed=False,
+        )
+        """The small documents that the engine keeps, as JSON."""
+
     def _queue(self) -> None:
         open_, failing = text(f"status = {OPEN}"), text("failing = 1")
         complete = text(f"status = {COMPLETE}")
@@ -157,7 +167,9 @@ class Tables:
             _required("fingerprint", _long()),
             _required("pulled_at", _whole()),
             _required("status", SmallInteger()),
+            _required("decision", SmallInteger()),
             _required("failing", SmallInteger()),
+            Column("due_at", _whole()),
             Column("done_at", _whole()),
             Column("completed_at", _whole()),
             _required("notified", SmallInteger()),
@@ -173,15 +185,25 @@ class Tables:
             UniqueConstraint("client_id", "seat", name="queue_entry_seat"),
             Index("queue_entry_pulled", "client_id", "pulled_at", "internal_id"),
             Index("queue_entry_passenger", "client_id", "client_passenger", "pulled_at", "internal_id"),
-            _partial("queue_entry_open", open_, "client_id", "client_passenger", "status", "pulled_at", "internal_id"),
+            _partial(
+                "queue_entry_open",
+                open_,
+                "client_id",
+                "client_passenger",
+                "status",
+                "pulled_at",
+                "internal_id",
+                "due_at",
+            ),
             _partial("queue_entry_open_pulled", open_, "client_id", "status", "pulled_at", "internal_id"),
             _partial("queue_entry_failing", failing, "client_id", "failing", "pulled_at", "internal_id"),
             _partial("queue_entry_done", complete, "client_id", "client_passenger", "done_at"),
         )
-        """Steps and attachments apart, a row has all that a list shows of a passenger. `done_at` is when its life span
-        begins: when it was completed, or pulled where old data do not say. The partial indexes name the column that
-        their condition fixes: so they are plainly the best, nothing need be read beside them, and they serve on
-        servers without partial indexes as well."""
+        """Steps and attachments apart, a row has all that a list shows of a passenger. `decision` is the status that a
+        person has to decide about, or 0; `due_at` when a trip can do something, as QueueEntry has it. `done_at` is when
+        its life span begins: when it was completed, or pulled where old data do not say. The partial indexes name the
+        column that their condition fixes: so they are plainly the best, nothing need be read beside them, and
+        they serve on servers without partial indexes as well."""
         self.step = self._table(
             "queue_step",
             self._of("queue_entry"),
@@ -195,6 +217,7 @@ class Tables:
             Column("error_at", _whole()),
             _required("note", _long()),
             Column("completed_at", _whole()),
+            Column("next_attempt_at", _whole()),
             PrimaryKeyConstraint("queue_entry_id", "position"),
             keyed=False,
         )

@@ -1,0 +1,58 @@
+"""What an attempt came to, written on its step by the retry policy of its plug-in."""
+
+from __future__ import annotations
+
+import random
+from typing import TypeVar
+
+from databus_core.engine.retry import is_permanent, next_attempt_at
+from databus_core.errors import PermanentError, PluginError
+from databus_core.model.client import ClientPassenger
+from databus_core.model.clock import now
+from databus_core.model.outcome import NotYet
+from databus_core.model.queue_entry import Step
+
+OutcomeT = TypeVar("OutcomeT")
+
+
+class Attempts:
+    """Of the steps of one client passenger."""
+
+    def __init__(self, route: ClientPassenger) -> None:
+        self._route = route
+        self._chance = random.Random()  # noqa: S311 - spreads waits, keeps no secret
+
+    def done(self, step: Step, note: str = "") -> None:
+        """It was done."""
+        step.attempts += 1
+        step.finish(note)
+
+    def failed(self, step: Step, error: str, cause: BaseException | None = None) -> bool:
+        """It failed: it is tried again, or when no attempt is left (or none would help) a person decides.
+
+        Answers whether none would help, by the kind of the error.
+        """
+        step.attempts += 1
+        policy = self._route.retry_of(self._route.reference(step.name))
+        again_at = next_attempt_at(policy, step.attempts, now(), self._chance.random())
+        permanent = isinstance(cause, PermanentError) or is_permanent(policy, cause)
+        if permanent or again_at is None:
+            step.give_up(error)
+        else:
+            step.fail(error, again_at)
+        return permanent
+
+    def not_yet(self, step: Step, outcome: NotYet) -> bool:
+        """It waits, which is no attempt and no error; answers whether that is news."""
+        if step.note == outcome.reason and not step.error:
+            return False
+        step.reopen(outcome.reason)
+        return True
+
+
+def checked(outcome: OutcomeT, *allowed: type[object]) -> OutcomeT:
+    """What a plug-in answered. Raises PluginError when it is not what the contract allows."""
+    if outcome is not None and not isinstance(outcome, allowed):
+        names = ", ".join(each.__name__ for each in allowed)
+        raise PluginError(f"it answered {outcome!r:.80}; allowed are None, {names}")
+    return outcome
