@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import inspect
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import Any, Self, TypeVar, cast
+
+import orjson
 
 from databus_core.engine.bus_ticket import BusTicket
 from databus_core.errors import DatabusError, FactoryError, PeekNotOffered, PluginError
@@ -91,7 +92,7 @@ class Crew:
             source_system=entry.source_system,
             internal_id=entry.internal_id,
             attachments=[type(a)(a.name, a.format, a.content) for a in entry.attachments],
-            properties=copy.deepcopy(entry.properties),
+            properties=orjson.loads(orjson.dumps(entry.properties)) if entry.properties else {},
             pulled_at=entry.pulled_at,
         )
 

@@ -31,18 +31,26 @@ class Seats:
     def hold(self, internal_ids: Collection[str], seconds: float | None = None) -> Generator[None]:
         """Keep these entries for the caller. Raises DatabaseError after that many seconds; None waits for ever."""
         wanted = set(internal_ids)
-        with self._released:
-            if not self._released.wait_for(lambda: not self._held & wanted, seconds):
-                raise DatabaseError(
-                    f"Passenger {min(self._held & wanted)} is being handled by a trip; try again later."
-                )
-            self._held |= wanted
+        self.take(wanted, seconds)
         try:
             yield
         finally:
-            with self._released:
-                self._held -= wanted
-                self._released.notify_all()
+            self.give_back(wanted)
+
+    def take(self, internal_ids: set[str], seconds: float | None = None) -> None:
+        """The same until they are given back."""
+        with self._released:
+            if not self._released.wait_for(lambda: self._held.isdisjoint(internal_ids), seconds):
+                raise DatabaseError(
+                    f"Passenger {min(self._held & internal_ids)} is being handled by a trip; try again later."
+                )
+            self._held |= internal_ids
+
+    def give_back(self, internal_ids: set[str]) -> None:
+        """Others may have them."""
+        with self._released:
+            self._held -= internal_ids
+            self._released.notify_all()
 
     @contextmanager
     def changes_by_hand(self) -> Generator[set[str]]:
@@ -71,11 +79,13 @@ class Queue:
         self._client_id = client_id
         self._seats = seats
 
-    @contextmanager
-    def hold(self, internal_ids: Collection[str]) -> Generator[None]:
-        """Keep entries, present or about to be seated, for one trip."""
-        with self._seats.hold(internal_ids):
-            yield
+    def take(self, internal_ids: set[str]) -> None:
+        """Keep entries, present or about to be seated, for one trip. See Seats.take."""
+        self._seats.take(internal_ids)
+
+    def give_back(self, internal_ids: set[str]) -> None:
+        """See Seats.give_back."""
+        self._seats.give_back(internal_ids)
 
     @contextmanager
     def changes_by_hand(self) -> Generator[set[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from typing import Self
 
 from databus_core.engine.bus import Bus
@@ -22,7 +22,7 @@ class Work:
         self._bus = bus
         self._open = ExitStack()
         self._changed_by_hand: set[str] = set()
-        self._holds: dict[str, AbstractContextManager[None]] = {}
+        self._held: set[str] = set()
         self._waiting: dict[str, QueueEntry] = {}
         """What is to be stored with the next group."""
         self._waiting_since = 0.0
@@ -37,22 +37,20 @@ class Work:
         try:
             self.flush()
         finally:
-            for internal_id in list(self._holds):
-                self._release(internal_id)
+            self._bus.queue.give_back(self._held)
             self._open.close()
 
     def take(self, entry: QueueEntry) -> QueueEntry | None:
         """Hold an entry and answer it as it is now; None, with an error in the log, when it cannot be read any more."""
         internal_id = entry.internal_id
-        hold = self._bus.queue.hold([internal_id])
-        hold.__enter__()
-        self._holds[internal_id] = hold
+        self._bus.queue.take({internal_id})
+        self._held.add(internal_id)
         if internal_id not in self._changed_by_hand:
             return entry
         self._changed_by_hand.discard(internal_id)
         present = self._bus.entry(internal_id)
         if present is None:
-            self._release(internal_id)
+            self._release({internal_id})
         return present
 
     def store(self, entry: QueueEntry) -> None:
@@ -84,7 +82,7 @@ class Work:
         if entry.internal_id in self._waiting:
             self._finished.add(entry.internal_id)
         else:
-            self._release(entry.internal_id)
+            self._release({entry.internal_id})
 
     def flush(self) -> None:
         """Store what waits. Raises DatabaseError."""
@@ -92,11 +90,10 @@ class Work:
         if waiting:
             self._bus.queue.update(list(waiting.values()))
             self._bus.on_change()
-        for internal_id in self._finished:
-            self._release(internal_id)
-        self._finished.clear()
+        finished, self._finished = self._finished, set()
+        self._release(finished)
 
-    def _release(self, internal_id: str) -> None:
-        hold = self._holds.pop(internal_id, None)
-        if hold is not None:
-            hold.__exit__(None, None, None)
+    def _release(self, internal_ids: set[str]) -> None:
+        if held := internal_ids & self._held:
+            self._held -= held
+            self._bus.queue.give_back(held)

@@ -13,7 +13,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from databus_core.errors import DatabusError, FactoryError
 
@@ -46,12 +46,17 @@ class Factory:
 
     def __init__(self, plugin_folder: Path | None = None) -> None:
         self._plugin_folder = plugin_folder
+        self._loaded: dict[tuple[type[object], str], tuple[ModuleType, type[object]]] = {}
+        """What was found last in a module; it holds as long as Python has that same module."""
 
     def load(self, kind: type[T], module: str) -> type[T]:
         """The one concrete subclass of `kind` that the module defines itself; `module:Class` where it defines several.
 
         Raises FactoryError, with the cause chained, when the module cannot be imported or defines none or several.
         """
+        known = self._loaded.get((kind, module))
+        if known is not None and sys.modules.get(known[0].__name__) is known[0]:
+            return cast("type[T]", known[1])
         name, _, class_name = module.partition(":")
         loaded = self._import(kind, module, name)
         found = {
@@ -64,7 +69,9 @@ class Factory:
             and (not class_name or candidate.__name__ == class_name)
         }
         if len(found) == 1:
-            return next(iter(found.values()))
+            [cls] = found.values()
+            self._loaded[kind, module] = loaded, cls
+            return cls
         if not found:
             what = f"has no class {class_name!r} that is" if class_name else "defines no class that is"
             where = getattr(loaded, "__file__", None) or "built in"
