@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from databus_core.cli import app, run_headless
-from databus_core.cli.commands import TICKET, TicketArgument
+from databus_core.cli.commands import TICKET, TicketArgument, named_ticket
 from databus_core.cli.terminal import err, errors_in_words, fail
 from databus_core.model.ticket import DispatcherTicket
 
@@ -33,7 +33,7 @@ def gui(
 
     Without a ticket it opens ticket.json in the current folder, or asks which ticket to open.
     """
-    ticket = ticket_argument or ticket_file
+    ticket = named_ticket(ticket_argument, ticket_file)
     if ticket is not None:  # who names a ticket looks at the terminal; the window asks the others for another one
         with errors_in_words():
             DispatcherTicket.load(ticket)

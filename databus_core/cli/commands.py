@@ -102,14 +102,14 @@ def run(
     Ctrl-C lets the running trips finish; a second one leaves those that do not end in the ticket's grace time.
     """
     with errors_in_words():
-        run_headless(DispatcherTicket.load(_one_ticket(ticket_argument, ticket_file)), once=once)
+        run_headless(DispatcherTicket.load(named_ticket(ticket_argument, ticket_file) or TICKET), once=once)
 
 
-def _one_ticket(argument: Path | None, option: Path | None) -> Path:
-    """The ticket that is named in one way or the other, or the one of the current folder."""
+def named_ticket(argument: Path | None, option: Path | None) -> Path | None:
+    """The ticket that is named in one way or the other; ends the command when both are used."""
     if argument is not None and option is not None:
         fail(f"Two tickets are named, {argument} and {option}; one is allowed.")
-    return argument or option or TICKET
+    return argument or option
 
 
 def run_headless(ticket: DispatcherTicket, *, once: bool = False) -> NoReturn:
@@ -271,7 +271,8 @@ def check(ticket_argument: TicketArgument = None, ticket_file: OtherTicketOption
     """
     count = 0
     with errors_in_words():
-        for problem in problems_with(_one_ticket(ticket_argument, ticket_file), lambda remark: say(f"· {remark}")):
+        ticket = named_ticket(ticket_argument, ticket_file) or TICKET
+        for problem in problems_with(ticket, lambda remark: say(f"· {remark}")):
             terminal.warn(f"✗ {problem}")
             count += 1
     if count:

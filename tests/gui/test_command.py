@@ -123,6 +123,15 @@ def test_a_ticket_on_the_command_line_that_cannot_be_loaded_is_told_there(
     assert ended.stderr.startswith(f"{ticket}: {told}")
 
 
+def test_two_tickets_are_one_too_many(tmp_path: Path, ticket: Path) -> None:
+    refused = subprocess.run(
+        [*COMMAND, "gui", str(ticket), "--ticket", "other.json"], env=environment(tmp_path, screen=True),
+        capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == f"Two tickets are named, {ticket} and other.json; one is allowed.\n"
+
+
 def test_the_command_line_does_not_import_qt(tmp_path: Path) -> None:
     program = "import sys; import databus_gui.command; print([name for name in sys.modules if 'PySide6' in name])"
     ended = subprocess.run(
