@@ -43,6 +43,10 @@ T = TypeVar("T")
 
 STORAGE_THREADS = 4
 
+CLOSE_SECONDS = 2.0
+"""How long trips that were left may keep the database from being closed: they may hang while it stores what they gave
+it, such as the content of an attachment that its source never ends."""
+
 
 class Dispatcher:
     """Everything on the loop that `start` was called on; trips, storage and plug-ins work in threads beside it.
@@ -204,11 +208,19 @@ class Dispatcher:
         if control is not None:
             control.close()
         if storage is not None:
-            await in_daemon_thread(storage.database.close, "databus-close")
+            await self._close(storage.database)
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
         self._set_state(DispatcherState.STOPPED)
         await self._events.settle(self._ticket.grace_seconds)
+
+    async def _close(self, database: Database) -> None:
+        """Close it; where a trip that was left is inside and hangs, leave it as well: it closes behind that trip."""
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS if self._traffic.left else None):
+                await in_daemon_thread(database.close, "databus-close")
+        except TimeoutError:
+            self._report(f"The database {database} is still in use by a trip that was left.")
 
     def run(self) -> int:
         """Start and drive until SIGINT or SIGTERM; a second signal leaves after the grace time.

@@ -41,15 +41,15 @@ class FarewellBox(QMessageBox):
         self.setText("\n".join(sentence for sentence in said if sentence))
         if running:
             self.setInformativeText(_about_trips(running, grace_seconds))
-        self._answers = self._offer(bool(running), bool(unsaved))
+        self._answers = self._offer(len(running), bool(unsaved))
         self.setDefaultButton(list(self._answers)[-1 if unsaved else 0])
 
-    def _offer(self, trips: bool, unsaved: bool) -> dict[QPushButton, Farewell]:
+    def _offer(self, trips: int, unsaved: bool) -> dict[QPushButton, Farewell]:
         accept, destroy = QMessageBox.ButtonRole.AcceptRole, QMessageBox.ButtonRole.DestructiveRole
         answers: dict[QPushButton, Farewell] = {}
         if trips:
             answers[self.addButton(tr("Finish and close"), destroy if unsaved else accept)] = Farewell.FINISH
-            answers[self.addButton(tr("Leave them"), destroy)] = Farewell.LEAVE
+            answers[self.addButton(tr("Leave it") if trips == 1 else tr("Leave them"), destroy)] = Farewell.LEAVE
         else:
             answers[self.addButton(tr("Close without saving"), destroy)] = Farewell.FINISH
         answers[self.addButton(QMessageBox.StandardButton.Cancel)] = Farewell.STAY
@@ -77,7 +77,7 @@ def _about_trips(running: Sequence[RunningTrip], grace_seconds: float) -> str:
     names = [f"{trip.client_id} / {trip.client_passenger.name}" for trip in running[:NAMED]]
     more = [tr("and {n} more", n=len(running) - NAMED)] if len(running) > NAMED else []
     grace = tr(
-        "Leaving waits for at most {n} seconds. What a trip had not stored by then is done again on its next one.",
+        "Leaving gives them {n} more seconds. What a trip had not stored by then is done again on its next one.",
         n=f"{grace_seconds:g}",
     )
     return "\n".join([*names, *more, "", grace])

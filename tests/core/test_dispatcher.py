@@ -1,16 +1,19 @@
 """The dispatcher's verbs, its states, and who hears of what."""
 
 import asyncio
+import io
 import json
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
 from databus_core import (
+    Attachment,
+    AttachmentFormat,
     Change,
     Client,
     ClientPassenger,
@@ -23,6 +26,7 @@ from databus_core import (
 from databus_core.database.json_files import JsonFiles
 from databus_core.engine import events
 from databus_core.engine.control import ControlListener, command
+from databus_core.engine.dispatcher import CLOSE_SECONDS
 from databus_core.errors import CustomizingError, DatabaseHeldError, DispatcherError, NotFoundError
 from databus_core.model.query import LogQuery, Query
 from databus_core.model.ticket import DispatcherTicket, ExternalConfigFile
@@ -191,6 +195,38 @@ async def test_shutting_down_finishes_the_running_trips(dispatcher: Dispatcher, 
     assert dispatcher.state is DispatcherState.STOPPED
     with pytest.raises(DispatcherError, match="stopped"):
         await dispatcher.read(lambda storage: storage.database.client_ids())
+
+
+async def test_a_second_request_leaves_a_trip_that_hangs_while_the_database_stores_its_attachment(
+    ticket: DispatcherTicket, dispatcher: Dispatcher, stages: list[Stage], ear: Ear
+):
+    go, reading = threading.Event(), threading.Event()
+
+    class EndlessContent:
+        size = 10
+
+        def open(self) -> BinaryIO:
+            reading.set()
+            hang_until(go)()
+            return io.BytesIO(b"0123456789")
+
+    stages[0].attach = lambda _: [Attachment("scan.bin", AttachmentFormat.BINARY, EndlessContent())]
+    await dispatcher.start()
+    assert await asyncio.to_thread(reading.wait, 30)
+    begun = time.monotonic()
+    await dispatcher.shut_down(leave=True)
+    assert time.monotonic() - begun < ticket.grace_seconds + CLOSE_SECONDS + 3
+    assert dispatcher.state is DispatcherState.STOPPED
+    assert [trip.client_passenger.name for trip in dispatcher.left] == ["route0"]
+    assert "is still in use by a trip that was left" in ear.of("failed")[-1]
+    with pytest.raises(DatabaseHeldError):
+        await dispatcher.start()
+    go.set()
+    stages[0].attach = lambda _: []
+    await until(lambda: all(thread.name != "databus-close" for thread in threading.enumerate()))
+    await dispatcher.start(paused=True)
+    assert not (await dispatcher.drive("demo", "route0")).has_errors
+    assert ("crm", "0-1") in stages[0].pushed
 
 
 async def test_a_second_request_leaves_what_hangs_and_the_next_start_takes_it_up(
