@@ -13,7 +13,7 @@ from databus_core import Passenger, Processor, Puller
 from databus_core.errors import FactoryError
 from databus_core.model.log import Log
 from databus_core.plugins.database import Database
-from databus_core.plugins.factory import Factory, add_plugin_folder, module_of
+from databus_core.plugins.factory import Factory, add_plugin_folder, module_of, supplied_modules
 from databus_core.plugins.plugin import PluginContext
 
 ONE = "from databus_core import Processor\nclass Upper(Processor):\n    def process(self, passenger): ...\n"
@@ -22,6 +22,7 @@ ONE = "from databus_core import Processor\nclass Upper(Processor):\n    def proc
 @pytest.fixture
 def folder(tmp_path: Path):
     (tmp_path / "plugins").mkdir()
+    supplied_modules()  # what it imports stays: some of it cannot be imported twice
     before = set(sys.modules)
     yield add_plugin_folder(tmp_path)
     sys.path.remove(str(tmp_path / "plugins"))
@@ -150,6 +151,15 @@ def test_what_goes_wrong_on_import_is_told_and_chained(folder: Path, source: str
     with pytest.raises(FactoryError, match=why) as raised:
         Factory().load(Processor, "fac_bad")
     assert raised.value.__cause__ is not None
+
+
+def test_in_the_packaged_program_it_says_that_a_module_is_not_part_of_it(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    (folder / "fac_needs.py").write_text("import nothing_here")
+    with pytest.raises(FactoryError, match="needs the module 'nothing_here', which is missing"):
+        Factory().load(Processor, "fac_needs")
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    with pytest.raises(FactoryError, match="'nothing_here', which is neither in this packaged program nor in"):
+        Factory().load(Processor, "fac_needs")
 
 
 def test_a_missing_module_is_named():
