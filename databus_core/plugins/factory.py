@@ -85,9 +85,7 @@ class Factory:
         except ModuleNotFoundError as error:
             if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
                 raise FactoryError(kind.__name__, module, f"there is no module {error.name!r}") from error
-            raise FactoryError(
-                kind.__name__, module, f"it needs the module {error.name!r}, which is missing"
-            ) from error
+            raise FactoryError(kind.__name__, module, f"it needs the module {error.name!r}, {_missing()}") from error
         except (Exception, SystemExit) as error:
             raise FactoryError(kind.__name__, module, f"{type(error).__name__} on import: {error}") from error
 
@@ -132,6 +130,13 @@ class Factory:
         except FactoryError:
             return False
         return True
+
+
+def _missing() -> str:
+    """Where a module was looked for: the packaged program does not have all that Python has, such as tkinter."""
+    if getattr(sys, "frozen", False):
+        return f"which is neither in this packaged program nor in the folder {PLUGIN_FOLDER}"
+    return "which is missing"
 
 
 def module_of(cls: type[object]) -> str:

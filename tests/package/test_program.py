@@ -109,6 +109,19 @@ def test_a_plugin_beside_the_ticket_works_also_when_the_program_has_a_module_of_
     assert (tmp_path / "delivered.txt").read_text("utf-8") == "['beep.wav'] 0.5"
 
 
+def test_a_plugin_that_needs_what_the_program_does_not_hold_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "asks.py").write_text("import tkinter\n", "utf-8")
+    (tmp_path / "ticket.json").write_text("{}", "utf-8")
+    client = tmp_path / "data" / "json_db" / "clients" / "test"
+    client.mkdir(parents=True)
+    orders = {"name": "orders", "pullers": ["asks"], "pushers": ["databus_core.connectors.demo.pusher_1"]}
+    (client / "config.json").write_text(json.dumps({"passengers": [orders]}), "utf-8")
+    done = databus("check", folder=tmp_path)
+    assert done.returncode == 2
+    assert "needs the module 'tkinter', which is neither in this packaged program nor in" in done.stderr
+
+
 def test_tells_nothing_of_the_machine_that_built_it() -> None:
     named = [path for path in PROGRAM.parent.rglob("*.dist-info/*") if path.name in {"direct_url.json", "RECORD"}]
     assert not named
