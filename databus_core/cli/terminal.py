@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, NoReturn
 
 import orjson
@@ -19,7 +20,7 @@ from databus_core.engine.peek import PeekedPassenger, PullerPeek
 from databus_core.engine.traffic import RunningTrip
 from databus_core.errors import DatabusError
 from databus_core.model.client import Client, ClientPassenger
-from databus_core.model.clock import format_local
+from databus_core.model.clock import format_local, now
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry, MessageType
 from databus_core.model.query import LogRow, QueueRow
@@ -96,7 +97,7 @@ class Progress(DispatcherObserver):
         self._running.remove(log)
         summary = log.last.message if log.last else "nothing was logged"
         line = escape(f"{_route(log)}: {summary}")
-        out.print(f"{_clock(log)} [{_COLOURS[log.worst]}]{log.worst.value:7}[/] {line}")
+        out.print(f"{_clock(log.finished_at or now())} [{_COLOURS[log.worst]}]{log.worst.value:7}[/] {line}")
 
     def log_appended(self, log: Log, entries: Sequence[LogEntry]) -> None:
         """Warnings and errors as they come, with their first line; the log has the rest."""
@@ -104,7 +105,7 @@ class Progress(DispatcherObserver):
             if entry.type is not MessageType.INFO:
                 first_line = entry.message.partition("\n")[0]
                 line = escape(f"{_route(log)}: {first_line}")
-                err.print(f"{_clock(log)} [{_COLOURS[entry.type]}]{entry.type.value:7}[/] {line}")
+                err.print(f"{_clock(entry.at)} [{_COLOURS[entry.type]}]{entry.type.value:7}[/] {line}")
 
     def failed(self, message: str) -> None:
         """What belongs to no trip."""
@@ -134,8 +135,8 @@ def progress_bar(what: str) -> Generator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _clock(log: Log) -> str:
-    return format_local(log.started_at)[:19]
+def _clock(moment: datetime) -> str:
+    return format_local(moment)[:19]
 
 
 def print_json(value: object) -> None:

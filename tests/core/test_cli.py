@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from typer.testing import Result
 
-from databus_core import Log, LogEntry, __version__
+from databus_core import Log, LogEntry, Passenger, __version__
 from databus_core.model.clock import now
 from databus_core.model.holder import Holder
 from databus_core.model.log import MessageType
@@ -284,6 +286,20 @@ def test_one_trip_is_driven_here_and_now(folder: Path, stage: Stage) -> None:
     assert driven.exit_code == 0
     assert driven.stdout.endswith("demo / orders: Trip ends: 2 seated, 4 processed, 4 pushed, 0 steps failed\n")
     assert stage.pushed == [("erp", "1"), ("crm", "1"), ("erp", "2"), ("crm", "2")]
+
+
+def test_each_line_has_the_time_of_what_it_tells(folder: Path, stage: Stage) -> None:
+    def fail_late(role: str, _passenger: Passenger) -> None:
+        if role == "erp":
+            time.sleep(1.1)
+            raise OSError("no way")
+
+    stage.on_push = fail_late
+    driven = in_process(folder, "drive", "demo", "orders")
+    first, second, end = (
+        datetime.fromisoformat(line.split()[0]) for line in (driven.stderr + driven.stdout).splitlines()
+    )
+    assert first < second <= end
 
 
 def test_a_trip_with_errors_ends_with_exit_code_1(folder: Path, stage: Stage) -> None:
