@@ -27,6 +27,24 @@ def fingerprint_in(properties: Mapping[str, Json]) -> str:
     return fingerprint if isinstance(fingerprint, str) else ""
 
 
+TITLE_LIMIT = 200
+"""Longest title in characters; of a longer one the beginning is shown."""
+FILE_MARK = re.compile(r"(?P<name>[^|]+)\|\d+\|\d+")
+"""How pullers of folders mark one state of one file: name, size, time."""
+_TITLES = ("title", "subject", "origin")
+
+
+def title_in(properties: Mapping[str, Json]) -> str:
+    """What a person would call the passenger: the subject of a mail, the name of a file; empty where nothing says."""
+    for key in _TITLES:
+        value = properties.get(key)
+        if isinstance(value, str) and value.strip():
+            title = " ".join(value.split())
+            return title if len(title) <= TITLE_LIMIT else f"{title[:TITLE_LIMIT]} …"
+    marks = (FILE_MARK.fullmatch(value) for value in properties.values() if isinstance(value, str))
+    return next((mark["name"] for mark in marks if mark is not None), "")
+
+
 @dataclass(slots=True, kw_only=True)
 class Passenger:
     """What plug-ins handle. A puller makes it; it is stored in the queue and handed to processors and pushers.

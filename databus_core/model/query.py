@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from databus_core.model.log import MessageType
-from databus_core.model.passenger import fingerprint_in
+from databus_core.model.passenger import fingerprint_in, title_in
 from databus_core.model.queue_entry import QueueEntry, QueueStatus
 
 RowT = TypeVar("RowT")
@@ -79,7 +79,8 @@ class Query:
     text: str = ""
     """What its `terms` are, each of which is found in the external id, the source system or the failing step's error,
     or at the beginning of the internal id, in any case. A database may look for words that begin so instead of looking
-    anywhere, and then finds them in every error and in attachments, too; what is in quotes it finds as whole words."""
+    anywhere, and then finds them in every error and in attachments, too; what is in quotes it finds as whole words. One
+    that has the titles at hand finds them there as well."""
     order: QueueOrder = QueueOrder.PULLED_AT
     descending: bool = True
     offset: int = 0
@@ -112,6 +113,8 @@ class QueueRow:
     """That step's error, cut to its first ERROR_SHOWN characters."""
     fingerprint: str
     """See Passenger.fingerprint."""
+    title: str
+    """What a person would call the passenger; see title_in."""
     due_at: datetime | None = None
     """See QueueEntry.due_at."""
 
@@ -138,6 +141,7 @@ class QueueRow:
             error=last.error[:ERROR_SHOWN] if last else "",
             fingerprint=fingerprint_in(entry.properties),
             due_at=entry.due_at,
+            title=title_in(entry.properties),
         )
 
 

@@ -242,6 +242,6 @@ def _says(row: QueueRow, wanted: Sequence[str]) -> bool:
     """Whether each of the texts is found in the row."""
     if not wanted:
         return True
-    said = f"{row.external_id}\n{row.source_system}\n{row.error}".casefold()
+    said = f"{row.external_id}\n{row.source_system}\n{row.title}\n{row.error}".casefold()
     internal_id = row.internal_id.casefold()
     return all(text in said or internal_id.startswith(text) for text in wanted)

@@ -14,7 +14,7 @@ from databus_core.database.sql.tables import COMPLETE, LONGEST_SEAT, OPEN
 from databus_core.errors import DatabaseError
 from databus_core.model.attachment import AttachmentFormat
 from databus_core.model.log import MessageType
-from databus_core.model.passenger import fingerprint_in
+from databus_core.model.passenger import fingerprint_in, title_in
 from databus_core.model.query import ERROR_SHOWN, QueueRow
 from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step, StepKind
 
@@ -29,6 +29,7 @@ STEP_COLUMNS = (*STEP_IDENTITY, "status", "attempts", "error", "error_at", "note
 ROW_COLUMNS = (
     "internal_id", "client_passenger", "source_system", "external_id", "status", "decision", "pulled_at", "notified",
     "completed_at", "steps_done", "steps_total", "attempts", "failing_step", "error", "fingerprint", "due_at",
+    "properties",
 )  # fmt: skip
 """What a QueueRow is made of."""
 
@@ -255,6 +256,7 @@ def row_of(values: tuple[Any, ...]) -> QueueRow:
     (
         internal_id, client_passenger, source_system, external_id, status, decision, pulled_at, notified,
         completed_at, steps_done, steps_total, attempts, failing_step, error, fingerprint, due_at,
+        properties,
     ) = values  # fmt: skip
     return QueueRow(
         internal_id,
@@ -271,5 +273,6 @@ def row_of(values: tuple[Any, ...]) -> QueueRow:
         failing_step,
         error,
         fingerprint,
+        title_in(json_or(properties, {})),
         time_or_none(due_at),
     )

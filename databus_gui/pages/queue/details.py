@@ -22,12 +22,13 @@ from PySide6.QtWidgets import (
 
 from databus_core.engine.storage import Storage
 from databus_core.errors import AttachmentError, DatabusError, NotFoundError
+from databus_core.model.passenger import title_in
 from databus_core.model.query import LogQuery, LogRow
 from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step, StepKind
 from databus_core.plugins.observer import Change
 from databus_gui.i18n import tr
 from databus_gui.names import ShortNames
-from databus_gui.pages.queue.properties import Properties, says_something, title_of
+from databus_gui.pages.queue.properties import Properties, says_something
 from databus_gui.pages.queue.step_row import StepRow
 from databus_gui.session import Session
 from databus_gui.slots import async_slot
@@ -175,7 +176,7 @@ class Details(QScrollArea):
 
     def _show(self, found: _Found) -> None:
         entry, names = found.entry, self._session.names
-        self._head.setText(breakable(title_of(entry.properties) or entry.external_id))
+        self._head.setText(breakable(title_in(entry.properties) or entry.external_id))
         self._copy.show()
         self._ids.setToolTip(entry.client_passenger)
         failing = entry.failing

@@ -186,8 +186,12 @@ class QueuePage(Page):
                 sort_key=QueueOrder.STATUS,
             ),
             Column(
+                key="title", title=tr("Title"), text=lambda row: row.title or row.external_id, width=150,
+                stretch=True, prose=True, tooltip=_title,
+            ),
+            Column(
                 key="external_id", title=tr("External id"), text=lambda row: row.external_id, width=150,
-                stretch=True, sort_key=QueueOrder.EXTERNAL_ID,
+                sort_key=QueueOrder.EXTERNAL_ID, hidden=True,
             ),
             Column(
                 key="error", title=tr("Error"), width=130, prose=True, tooltip=_error, copied=_error,
@@ -214,6 +218,10 @@ class QueuePage(Page):
                 key="internal_id", title=tr("Internal id"), text=lambda row: row.internal_id, width=260, hidden=True,
             ),
         ]  # fmt: skip
+
+
+def _title(row: QueueRow) -> str:
+    return f"{row.title}\n{row.external_id}" if row.title else row.external_id
 
 
 def _status(row: QueueRow) -> str:

@@ -1,35 +1,20 @@
-"""What a passenger's properties say to a person: its title, and its facts in words."""
+"""What a passenger's properties say to a person."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import datetime
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
-from databus_core.model.passenger import Json
+from databus_core.model.passenger import FILE_MARK, Json
 from databus_gui.i18n import tr
 from databus_gui.widgets.long_text import clipped
 from databus_gui.widgets.words import breakable, local_time
 
-_TITLES = ("title", "subject", "origin")
-_FILE_MARK = re.compile(r"(?P<name>[^|]+)\|\d+\|\d+")
-"""How pullers of folders mark one state of one file: name, size, time."""
 _INTERNALS = {"fingerprint"}
-TITLE_SHOWN = 200
-
-
-def title_of(properties: Mapping[str, Json]) -> str:
-    """What a person would call the passenger: the subject of a mail, the name of a file; empty where nothing says."""
-    for key in _TITLES:
-        value = properties.get(key)
-        if isinstance(value, str) and value.strip():
-            return clipped(" ".join(value.split()), TITLE_SHOWN)
-    marks = (_FILE_MARK.fullmatch(value) for value in properties.values() if isinstance(value, str))
-    return next((mark["name"] for mark in marks if mark is not None), "")
 
 
 def says_something(value: Json) -> bool:
@@ -76,7 +61,7 @@ class Properties(QWidget):
 
 
 def _internal(key: str, value: Json) -> bool:
-    return key in _INTERNALS or (isinstance(value, str) and _FILE_MARK.fullmatch(value) is not None)
+    return key in _INTERNALS or (isinstance(value, str) and FILE_MARK.fullmatch(value) is not None)
 
 
 def _fact(key: str, value: Json) -> QLabel:

@@ -27,7 +27,6 @@ from databus_core.model.queue_entry import QueueStatus
 from databus_gui.main_window import MainWindow
 from databus_gui.pages.page import REFRESH_MS
 from databus_gui.pages.queue import QueuePage
-from databus_gui.pages.queue.properties import title_of
 from databus_gui.widgets.attachments import TEXT_SHOWN, AttachmentRow, TextView
 from databus_gui.widgets.long_text import LINE_SHOWN
 from databus_gui.widgets.words import local_time
@@ -314,7 +313,7 @@ def test_copied_rows_are_a_table_with_titles(qtbot: QtBot, page: QueuePage, qapp
     choose(qtbot, page, "1")
     qtbot.keyClick(page.table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     titles, cells = (line.split("\t") for line in qapp.clipboard().text().splitlines())
-    assert dict(zip(titles, cells, strict=True))["External id"] == "1"
+    assert dict(zip(titles, cells, strict=True))["Title"] == "1"
 
 
 def test_a_passenger_that_comes_while_one_looks_leaves_the_choice(
@@ -378,6 +377,8 @@ def test_a_mail_is_called_by_its_subject_and_its_facts_are_words(
     drive()
     qtbot.waitUntil(lambda: page.model.total == 5)
     number = next(n for n in range(5) if page.model.row(n).external_id.startswith("<order-7"))
+    assert rows(page)[number]["title"] == "Order of Moreau"
+    assert {row["title"] for row in rows(page)} == {"1", "2", "3", "4", "Order of Moreau"}
     place = page.table.visualRect(page.model.index(number, 2)).center()
     qtbot.mouseClick(page.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
     qtbot.waitUntil(lambda: "Order of Moreau" in texts(page.details))
@@ -391,19 +392,6 @@ def test_a_mail_is_called_by_its_subject_and_its_facts_are_words(
     qtbot.mouseClick(more, Qt.MouseButton.LeftButton)
     assert "Fingerprint: sha256:8d5dfa40" in texts(page.details)
     assert more.text() == "Less"
-
-
-@pytest.mark.parametrize(
-    ("properties", "title"),
-    [
-        ({"file": "2026-03 prices.csv|678|1795526344506803859"}, "2026-03 prices.csv"),
-        ({"origin": "4712.eml", "file": "other|1|2"}, "4712.eml"),
-        ({"subject": "  ", "origin": ""}, ""),
-        ({}, ""),
-    ],
-)
-def test_the_title_of_a_passenger(properties: dict[str, str], title: str) -> None:
-    assert title_of(properties) == title
 
 
 def test_the_columns_fit_a_small_screen(qtbot: QtBot, page: QueuePage) -> None:
