@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import timedelta
 from itertools import islice
 
 from databus_core.engine.attempts import Attempts
@@ -16,10 +15,10 @@ from databus_core.engine.order import Order
 from databus_core.engine.processing import Processing
 from databus_core.engine.queue import Queue
 from databus_core.engine.reconcile import reconcile
+from databus_core.engine.retention import purge_queue
 from databus_core.engine.work import Work
 from databus_core.errors import DamagedError
 from databus_core.model.breaker_change import BreakerChange
-from databus_core.model.clock import now
 from databus_core.model.log import Log
 from databus_core.model.queue_entry import QueueEntry
 from databus_core.plugins.factory import Factory
@@ -116,8 +115,8 @@ class Driver:
                 self._bus.log.of(__name__).info(f"{entry}: {change}")
 
     def _purge(self) -> None:
-        days = self._route.queue_life_span
-        removed = self._bus.queue.purge(self._route.name, now() - timedelta(days=days))
+        removed = purge_queue(self._bus.queue, self._route)
+        for sentence in removed:
+            self._bus.log.of(__name__).info(sentence)
         if removed:
-            self._bus.log.of(__name__).info(f"Removed {removed} passengers completed more than {days:g} days ago")
             self._bus.on_change()

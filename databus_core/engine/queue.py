@@ -157,6 +157,11 @@ class Queue:
         ids = self._database.completed_ids(self._client_id, client_passenger, before)
         return self._database.remove(self._client_id, ids) if ids else 0
 
+    def purge_surplus(self, client_passenger: str, *, count: int | None = None, size: int | None = None) -> int:
+        """Remove the completed passengers that are too many, see Database.surplus_ids; answers how many."""
+        ids = self._database.surplus_ids(self._client_id, client_passenger, count=count, size=size)
+        return self._database.remove(self._client_id, ids) if ids else 0
+
 
 def _step_meant(entry: QueueEntry, step_name: str) -> Step:
     """The step that a person names. Raises NotFoundError."""

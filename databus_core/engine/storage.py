@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from databus_core.engine.customizing import Customizing
 from databus_core.engine.queue import Queue, Seats
+from databus_core.engine.retention import remove_logs
 from databus_core.model.client import QUEUE_MODULE, Client
 from databus_core.model.clock import now
 from databus_core.model.ticket import DispatcherTicket
@@ -32,13 +33,12 @@ class Storage:
         """A client's queue, made by the queue module that a client passenger names. Raises FactoryError."""
         return self.factory.create(Queue, module, self.database, client_id, self._seats)
 
-    def clean(self, client_id: str, client: Client) -> None:
-        """Remove logs and backups that have outlived the client's log life span, once in a while."""
+    def clean(self, client_id: str, client: Client) -> list[str]:
+        """Remove logs and backups that are kept no longer, once in a while; answers what was removed, in sentences."""
         moment = now()
         last = self._cleaned_at.get(client_id)
         if last is not None and moment - last < CLEAN_EVERY:
-            return
+            return []
         self._cleaned_at[client_id] = moment
-        before = moment - timedelta(days=client.log_life_span)
-        self.database.remove_logs(client_id, before)
-        self.database.remove_backups(client_id, before)
+        self.database.remove_backups(client_id, moment - timedelta(days=client.log_life_span))
+        return remove_logs(self.database, client_id, client)

@@ -110,7 +110,8 @@ class Trip:
             driver = self._factory.create(Driver, self._driver_module, *parts)
             self._tally = driver.tally
             driver.drive()
-            self._storage.clean(client_id, self._ticket.client)
+            for sentence in self._storage.clean(client_id, self._ticket.client):
+                self._own_log.info(sentence)
         except DatabusError as raised:
             error = f"The trip ended early: {raised}"
         except BaseException:  # noqa: BLE001 - one trip must not end the dispatcher

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from databus_core.model.byte_size import ByteSize
 from databus_core.model.client_id import lookalike, why_no_client_id
 from databus_core.model.policies import AfterCrash, BreakerPolicy, CommitMode, RateLimit, RetryPolicy
 
@@ -110,6 +111,22 @@ class ClientPassenger(_Document):
     queue: str = Field(default=QUEUE_MODULE, description="Queue module.")
     queue_life_span: float = Field(
         default=1, ge=0, le=LONGEST_DAYS, description="Days that completed passengers stay in the queue."
+    )
+    queue_keep_count: int | None = Field(
+        default=None, ge=0, description="Most completed passengers that stay in the queue; the oldest go first."
+    )
+    queue_keep_size: ByteSize | None = Field(
+        default=None,
+        description='Most bytes of completed passengers that stay, such as "500 MB"; the oldest go first.',
+    )
+    log_life_span: float | None = Field(
+        default=None, ge=0, le=LONGEST_DAYS, description="Days that its logs are kept; the client's span if missing."
+    )
+    log_keep_count: int | None = Field(
+        default=None, ge=1, description="Most of its logs that are kept; the oldest go first, the newest never."
+    )
+    log_keep_size: ByteSize | None = Field(
+        default=None, description='Most bytes of its logs that are kept, such as "20 MB"; the newest always is.'
     )
     sync_frequency: float = Field(default=1, gt=0, le=LONGEST_DAYS * 24 * 60, description="Minutes between two trips.")
 

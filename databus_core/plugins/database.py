@@ -16,6 +16,7 @@ from databus_core.model.log import Log, LogEntry
 from databus_core.model.passenger import Json
 from databus_core.model.query import LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows
 from databus_core.model.queue_entry import QueueEntry
+from databus_core.model.space import Space
 from databus_core.model.trip import TripRecord
 from databus_core.plugins.plugin import Plugin
 
@@ -183,7 +184,17 @@ class Database(ABC):
     def completed_ids(self, client_id: str, client_passenger: str | None, before: datetime | None) -> list[str]:
         """Ids of complete entries, all or those completed (old ones that do not say: pulled) before a time."""
 
-    # Logs and trips ---------------------------------------------------------------------------------------------
+    @abstractmethod
+    def surplus_ids(
+        self, client_id: str, client_passenger: str, *, count: int | None = None, size: int | None = None
+    ) -> list[str]:
+        """Ids of the complete entries that are too many: those beyond the `count` that were completed last, and as many
+        of the oldest as must go for the rest to take no more than `size` bytes (see `space`).
+
+        The oldest first. Costs as much as it answers, not as is stored.
+        """
+
+    # Logs -------------------------------------------------------------------------------------------------------
 
     @abstractmethod
     def append_log(self, log: Log, entries: Sequence[LogEntry]) -> None:
@@ -202,8 +213,32 @@ class Database(ABC):
         """One page of a log's entries as they were written, or all of them. Raises NotFoundError."""
 
     @abstractmethod
-    def remove_logs(self, client_id: str, before: datetime) -> int:
-        """Delete finished logs started before that time; answers how many."""
+    def remove_logs(self, client_id: str, before: datetime, client_passenger: str | None = None) -> int:
+        """Delete finished logs started before that time; answers how many.
+
+        All of the client, or those of one client passenger except its newest one; with "" those that name none.
+        """
+
+    @abstractmethod
+    def remove_surplus_logs(
+        self, client_id: str, client_passenger: str, *, count: int | None = None, size: int | None = None
+    ) -> int:
+        """Delete the oldest finished logs of a client passenger until it has no more than `count`, and until the rest
+        takes no more than `size` bytes (see `space`), but never its newest one; answers how many.
+
+        Costs as much as is deleted, not as is stored.
+        """
+
+    # Space ------------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def space(self, client_id: str) -> dict[str, Space]:
+        """Bytes by client passenger name ("" for logs that name none), for those that have entries or logs.
+
+        Numbers are kept while data are written: they cost the same however much is stored.
+        """
+
+    # Trips ------------------------------------------------------------------------------------------------------
 
     @abstractmethod
     def record_trip(self, client_id: str, trip: TripRecord) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry, MessageType
 from databus_core.model.query import LogQuery, Query, QueueCounts, QueueOrder, QueueRow, Rows
 from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step, StepKind
+from databus_core.model.space import Space
 from databus_core.model.trip import TripRecord
 from databus_core.plugins.database import Database
 from tests.support.engines import Engine
@@ -95,6 +97,8 @@ READING: dict[str, Callable[[Database, str], object]] = {
     "queue_rows": lambda db, client: db.queue_rows(Query(client_id=client)),
     "queue_counts": lambda db, client: db.queue_counts(client),
     "completed_ids": lambda db, client: db.completed_ids(client, None, None),
+    "surplus_ids": lambda db, client: db.surplus_ids(client, "orders", count=0),
+    "space": lambda db, client: db.space(client),
     "log_rows": lambda db, client: db.log_rows(LogQuery(client_id=client)),
     "log_entries": lambda db, client: db.log_entries(client, "some-log"),
     "last_trips": lambda db, client: db.last_trips(client),
@@ -110,6 +114,7 @@ WRITING: dict[str, Callable[[Database, str], object]] = {
     "append_log": lambda db, client: db.append_log(Log(client, "orders"), [message(1)]),
     "finish_log": lambda db, client: db.finish_log(Log(client, "orders")),
     "remove_logs": lambda db, client: db.remove_logs(client, now()),
+    "remove_surplus_logs": lambda db, client: db.remove_surplus_logs(client, "orders", count=1),
     "record_trip": lambda db, client: db.record_trip(client, trip()),
 }
 WITH_CLIENT = READING | WRITING
@@ -881,6 +886,109 @@ def test_completed_ids_by_client_passenger_and_time(database: Database) -> None:
 # Logs and trips -----------------------------------------------------------------------------------------------------
 
 
+# Space and what is too much -----------------------------------------------------------------------------------------
+
+
+def size_of(database: Database, name: str = "orders") -> Space:
+    return database.space(ROOT).get(name, Space())
+
+
+def test_surplus_ids_are_those_completed_first(engine: Engine, database: Database, tmp_path: Path) -> None:
+    made = entries(6, attachments=[Attachment.binary("a", bytes(10_000))])
+    for number, each in enumerate(made):
+        each.attachments[0].set_bytes(bytes([number]) * 10_000)
+    others = entries(3, source_system="other", client_passenger="invoices")
+    database.seat(ROOT, [*made, *others])
+    database.update(ROOT, [completed(each, minutes(100 - number)) for number, each in enumerate(made[:5])])
+    database.update(ROOT, [completed(each, minutes(1)) for each in others])
+    oldest_first = [each.internal_id for each in reversed(made[:5])]
+
+    def surplus(**limits: int) -> list[str]:
+        return database.surplus_ids(ROOT, "orders", **limits)
+
+    for _ in range(2):
+        assert surplus() == surplus(count=5) == surplus(size=1 << 20) == []
+        assert surplus(count=3) == oldest_first[:2]
+        assert surplus(size=25_000) == oldest_first[:3], "each takes a bit more than its attachment"
+        assert surplus(count=4, size=25_000) == surplus(count=2, size=1 << 20) == oldest_first[:3]
+        assert surplus(count=0) == surplus(size=0) == oldest_first, "and never what is not complete"
+        assert database.surplus_ids(ROOT, "nobody", count=0, size=0) == []
+        database = again(engine, database, tmp_path)
+    database.remove(ROOT, surplus(count=3))
+    assert surplus(count=2) == oldest_first[2:3]
+    assert surplus(size=25_000) == oldest_first[2:3]
+
+
+def test_space_follows_what_is_seated_completed_changed_and_removed(
+    engine: Engine, database: Database, tmp_path: Path
+) -> None:
+    assert database.space(ROOT) == {}
+    one, two = entry("1"), entry("2", attachments=[Attachment.binary("a", b"a" * 100_000)])
+    database.seat(ROOT, [one, two])
+    plain, large = 1500, 101_500
+    assert 100_000 < size_of(database).incomplete < plain + large
+    assert size_of(database).complete == 0
+    database.update(ROOT, [completed(one, minutes(1))])
+    assert 0 < size_of(database).complete < plain
+    assert 100_000 < size_of(database).incomplete < large
+    two.client_passenger = "invoices"
+    database.update(ROOT, [two])
+    assert size_of(database).incomplete == 0
+    assert 100_000 < size_of(database, "invoices").incomplete < large
+    two.attachments[0].set_bytes(b"b" * 50_000)
+    database.update(ROOT, [two])
+    assert 50_000 < size_of(database, "invoices").incomplete < 51_500
+    log = written_log(database, message(1, "x" * 20_000))
+    assert 20_000 < size_of(database).logs < 21_000
+    before = database.space(ROOT)
+    database = again(engine, database, tmp_path)
+    assert database.space(ROOT) == before
+    two = database.entry(ROOT, two.internal_id)
+    two.attachments.clear()
+    two.properties["note"] = "n" * 5000
+    database.update(ROOT, [completed(two)])
+    assert 5000 < size_of(database, "invoices").complete < 5000 + plain
+    database.remove_logs(ROOT, log.started_at + timedelta(seconds=1))
+    assert size_of(database).logs == 0
+    database.remove(ROOT, [one.internal_id, two.internal_id])
+    assert database.space(ROOT) == {}
+
+
+def test_clients_take_their_own_space(database: Database) -> None:
+    database.create_client("demo")
+    database.seat("demo", [entry()])
+    assert database.space(ROOT) == {}
+    assert database.space("demo")["orders"].queue > 0
+    assert database.surplus_ids(ROOT, "orders", count=0) == []
+
+
+def test_what_passengers_share_counts_as_long_as_one_of_them_is_there(
+    engine: Engine, database: Database, tmp_path: Path
+) -> None:
+    made = entries(4, attachments=[Attachment.binary("a", bytes(100_000)), Attachment.binary("b", bytes(100_000))])
+    made[3].client_passenger = "invoices"
+    for each in made:
+        database.seat(ROOT, [each])
+    together = 8 * 101_000
+
+    def total() -> int:
+        return sum(space.total for space in database.space(ROOT).values())
+
+    assert 100_000 < total() < together
+    database.update(ROOT, [completed(made[1])])
+    for each in made[:3]:
+        if each is made[1]:  # changed before it goes: what it had alone must not count any more
+            each.attachments[0].set_bytes(b"other" * 1000)
+            database.update(ROOT, [each])
+        database.remove(ROOT, [each.internal_id])
+        assert 100_000 < total() < together
+        database = again(engine, database, tmp_path)
+    assert size_of(database) == Space()
+    assert 100_000 < size_of(database, "invoices").incomplete < 202_000
+    database.remove(ROOT, [made[3].internal_id])
+    assert database.space(ROOT) == {}
+
+
 def test_log_entries_are_kept_in_order(engine: Engine, database: Database, tmp_path: Path) -> None:
     messages = [
         message(1, "one line"),
@@ -998,6 +1106,42 @@ def test_old_logs_are_removed_but_never_a_running_one(engine: Engine, database: 
     database = again(engine, database, tmp_path)
     assert database.remove_logs(ROOT, minutes(2)) == 1, "a log whose process ended is no running one"
     database.close()
+
+
+def test_old_logs_of_one_client_passenger_are_removed_but_never_its_newest(
+    engine: Engine, database: Database, tmp_path: Path
+) -> None:
+    names = ["orders", "invoices", "orders", "orders", "invoices"]
+    logs = [written_log(database, name=name, at=number) for number, name in enumerate(names)]
+    running = written_log(database, message(0), name="orders", at=-1, done=False)
+    assert database.remove_logs(ROOT, minutes(9), "orders") == 2
+    assert left(database) == {running.id, logs[1].id, logs[3].id, logs[4].id}
+    database = again(engine, database, tmp_path)
+    assert database.remove_logs(ROOT, minutes(1), "invoices") == 0
+    assert database.remove_logs(ROOT, minutes(2), "invoices") == 1
+    assert database.remove_logs(ROOT, minutes(9), "nobody") == 0
+    assert left(database) == {running.id, logs[3].id, logs[4].id}
+
+
+def left(database: Database) -> set[str]:
+    return {row.id for row in database.log_rows(LogQuery(client_id=ROOT)).rows}
+
+
+def test_surplus_logs_are_the_oldest_but_never_a_running_one_nor_the_newest(
+    engine: Engine, database: Database, tmp_path: Path
+) -> None:
+    running = written_log(database, message(0), at=-1, done=False)
+    other = written_log(database, message(0), name="invoices", at=-2)
+    logs = [written_log(database, message(0, "x" * 1000), at=number) for number in range(6)]
+    assert database.remove_surplus_logs(ROOT, "orders") == 0
+    assert database.remove_surplus_logs(ROOT, "orders", count=7, size=1 << 20) == 0
+    assert database.remove_surplus_logs(ROOT, "orders", count=5) == 2
+    assert left(database) == {running.id, other.id, *(log.id for log in logs[2:])}
+    database = again(engine, database, tmp_path)
+    assert database.remove_surplus_logs(ROOT, "orders", size=4000) == 2, "the one whose process died counts, too"
+    assert left(database) == {other.id, *(log.id for log in logs[3:])}
+    assert database.remove_surplus_logs(ROOT, "orders", count=0, size=0) == 2
+    assert left(database) == {other.id, logs[5].id}
 
 
 def test_threads_writing_to_one_log(database: Database) -> None:

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from databus_core.model.client import ClientPassenger
 from databus_core.model.customizing import CLIENTS_NODE, DATABUS_NODE, problems_in
 from databus_core.model.problem import Problem
 
@@ -67,6 +68,30 @@ def test_every_wrong_value_is_told_with_its_line() -> None:
     assert "'often'" in second.message
     assert place(second) == (6, 24)
     assert str(second).startswith("line 6, passengers[1].sync_frequency: ")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("queue_keep_count", -1, "-1 is not allowed"),
+        ("queue_keep_size", "much", "no size: write a number of bytes, or a number and a unit such as"),
+        ("queue_keep_size", "9999 TB", "9999 TB"),
+        ("log_keep_count", 0, "0 is not allowed"),
+        ("log_keep_size", "5 apples", "no size"),
+        ("log_life_span", "soon", "'soon'"),
+    ],
+)
+def test_how_much_is_kept_is_checked_by_name(key: str, value: object, said: str) -> None:
+    problem = only_problem(DATABUS_NODE, json.dumps({"passengers": [{"name": "orders", key: value}]}))
+    assert problem.path == ("passengers", 0, key)
+    assert said in problem.message
+
+
+@pytest.mark.parametrize(
+    ("written", "number"), [(0, 0), ("7", 7), ("500 MB", 500 << 20), ("1.5gib", 3 << 29), ("2k", 2048), (None, None)]
+)
+def test_a_size_is_written_with_a_unit_or_without(written: object, number: int | None) -> None:
+    assert ClientPassenger.model_validate({"name": "orders", "queue_keep_size": written}).queue_keep_size == number
 
 
 def test_what_is_missing_is_told_at_the_value_that_lacks_it() -> None:

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from databus_core import Attachment, Dispatcher, DispatcherTicket, LeaveOut, Log, NotYet, Passenger, QueueStatus
-from databus_core.model.query import Query
+from databus_core.engine.storage import Storage
+from databus_core.model.query import LogQuery, Query
 from databus_core.model.queue_entry import QueueEntry, Step
 from databus_core.plugins.observer import Change
+from tests.support.entries import minutes
 from tests.support.stage import Stage, ticket_with
 
 
@@ -340,13 +342,46 @@ async def test_life_spans_remove_what_is_complete_and_never_what_is_not(tmp_path
     log = await dispatcher.drive("demo", "orders")
     trips = Trips(dispatcher)
     assert set(await trips.entries()) == {"2"}
-    assert "Removed 1 passengers" in messages(log)
+    assert "Removed 1 passenger completed more than 0 days ago" in messages(log)
     assert not old_log.exists()
+    assert "Removed 1 log from more than 0 days ago" in messages(log)
     stage.on_push = lambda *_: None
     await trips.drive()
     assert await trips.entries() == {}
     assert stage.pushed.count(("erp", "2")) == 1, "what one pusher had delivered was pushed again"
     await dispatcher.shut_down()
+
+
+async def test_what_is_too_much_goes_by_count_and_by_size_and_the_log_says_so(tmp_path: Path):
+    stage = Stage(waiting=["1", "2", "3", "4"])
+    stage.on_push = lambda role, passenger: 1 / 0 if passenger.external_id == "1" else None
+    by_count = stage.client_passenger("orders") | {"queue_keep_count": 2, "log_keep_count": 2, "log_life_span": 999}
+    mails = Stage(waiting=["a", "b"])
+    by_size = mails.client_passenger("mails") | {"queue_keep_size": "0 MB", "log_keep_size": 1, "log_life_span": 0}
+    dispatcher = Dispatcher(ticket_with(tmp_path, demo=[by_count, by_size]))
+    await dispatcher.start(paused=True)
+    storage = await dispatcher.read(lambda storage: storage)
+    for number in range(4):
+        for name in ("orders", "mails"):
+            old = Log("demo", name, started_at=minutes(number))
+            storage.database.append_log(old, [])
+            storage.database.finish_log(old)
+    log = await dispatcher.drive("demo", "orders")
+    trips = Trips(dispatcher)
+    assert "Removed 1 passenger completed before the 2 that are kept" in messages(log)
+    assert set(await trips.entries()) == {"1", "3", "4"}, "what is not complete is neither counted nor removed"
+    assert "Removed 3 logs of mails from more than 0 days ago" in messages(log)
+    assert "Removed 3 logs of orders before the 2 that are kept" in messages(log)
+    assert sorted(log_names(storage)) == ["mails", "orders", "orders"]
+    log = await dispatcher.drive("demo", "mails")
+    said = "Removed 2 passengers completed before those that are kept, which take 0 B at most"
+    assert said in messages(log)
+    assert set(await trips.entries()) == {"1", "3", "4"}
+    await dispatcher.shut_down()
+
+
+def log_names(storage: Storage) -> list[str]:
+    return [row.client_passenger for row in storage.database.log_rows(LogQuery(client_id="demo")).rows]
 
 
 @pytest.mark.parametrize(

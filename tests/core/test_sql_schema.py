@@ -36,6 +36,7 @@ from databus_core.model.client import ROOT
 from databus_core.model.log import Log, LogEntry, MessageType
 from databus_core.model.query import LogQuery, Query, QueueOrder
 from databus_core.model.queue_entry import QueueEntry, QueueStatus
+from databus_core.model.space import Space
 from tests.core.test_sql_search import found, settle
 from tests.support.engines import SQLITE
 from tests.support.entries import completed, entries, minutes
@@ -99,6 +100,17 @@ def test_a_database_of_an_earlier_version_is_copied_brought_up_to_date_and_index
     shutil.copy(tmp_path / "data" / copy, other / FILE)
     database = SQLITE.opened(other)
     assert database.queue_rows(Query(client_id=ROOT)).total == 3
+    database.close()
+
+
+def test_sizes_are_computed_for_a_database_of_before_they_were_kept(tmp_path: Path) -> None:
+    older(tmp_path, "0002")
+    database = SQLITE.opened(tmp_path)
+    space = database.space(ROOT)["orders"]
+    assert space.incomplete > 5000 or space.complete > 5000, "the content that all three have is counted for nobody"
+    assert space.logs > 0
+    database.remove(ROOT, [row.internal_id for row in database.queue_rows(Query(client_id=ROOT)).rows])
+    assert database.space(ROOT)["orders"] == Space(logs=space.logs), "what goes is not what was counted"
     database.close()
 
 
@@ -176,7 +188,9 @@ def work_on_everything(folder: Path) -> None:
         first = database.queue_rows(Query(client_id=ROOT, order=order, limit=1)).rows[0]
         database.queue_rows(Query(client_id=ROOT, order=order, after=first, source_system="shop", id="1", attempts=0))
     database.queue_rows(Query(client_id=ROOT, text="%", has_error=False, pulled_from=minutes(0)))
+    database.surplus_ids(ROOT, "orders", count=0, size=0)
     database.remove(ROOT, [made[3].internal_id])
+    database.space(ROOT)
     database.create_client("demo")
     database.remove_client("demo")
     database.add_backup(ROOT, "node", "{}")
@@ -187,5 +201,7 @@ def work_on_everything(folder: Path) -> None:
     database.finish_log(log)
     database.log_rows(LogQuery(client_id=ROOT, text="o", started_from=minutes(0)))
     database.log_entries(ROOT, log.id, 0, 5)
+    database.remove_surplus_logs(ROOT, "orders", count=1, size=0)
+    database.remove_logs(ROOT, minutes(5), "orders")
     database.remove_logs(ROOT, minutes(5))
     database.close()

@@ -26,6 +26,7 @@ from databus_core.model.passenger import Json
 from databus_core.model.problem import Problem
 from databus_core.model.query import LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows
 from databus_core.model.queue_entry import QueueEntry
+from databus_core.model.space import Space
 from databus_core.model.trip import TripRecord
 from databus_core.plugins.database import Database, DatabaseContext
 from databus_core.plugins.plugin import ArgumentsError, validated
@@ -227,7 +228,13 @@ class JsonFiles(Database):
         with self._reading(client_id) as client:
             return client.queue.completed_ids(client_passenger, before)
 
-    # Logs and trips ---------------------------------------------------------------------------------------------
+    def surplus_ids(
+        self, client_id: str, client_passenger: str, *, count: int | None = None, size: int | None = None
+    ) -> list[str]:
+        with self._reading(client_id) as client:
+            return client.queue.surplus_ids(client_passenger, count, size)
+
+    # Logs -------------------------------------------------------------------------------------------------------
 
     def append_log(self, log: Log, entries: Sequence[LogEntry]) -> None:
         with self._writing(log.client_id) as client:
@@ -245,9 +252,23 @@ class JsonFiles(Database):
         with self._reading(client_id) as client:
             return client.logs.entries(log_id, offset, limit)
 
-    def remove_logs(self, client_id: str, before: datetime) -> int:
+    def remove_logs(self, client_id: str, before: datetime, client_passenger: str | None = None) -> int:
         with self._writing(client_id) as client:
-            return client.logs.remove(before)
+            return client.logs.remove(before, client_passenger)
+
+    def remove_surplus_logs(
+        self, client_id: str, client_passenger: str, *, count: int | None = None, size: int | None = None
+    ) -> int:
+        with self._writing(client_id) as client:
+            return client.logs.remove_surplus(client_passenger, count, size)
+
+    # Space ------------------------------------------------------------------------------------------------------
+
+    def space(self, client_id: str) -> dict[str, Space]:
+        with self._reading(client_id) as client:
+            return client.space()
+
+    # Trips ------------------------------------------------------------------------------------------------------
 
     def record_trip(self, client_id: str, trip: TripRecord) -> None:
         with self._writing(client_id) as client:

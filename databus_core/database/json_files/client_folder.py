@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,11 @@ from databus_core.database.json_files.log_folder import LogFolder
 from databus_core.database.json_files.queue_folder import QueueFolder
 from databus_core.database.json_files.state_file import StateFile
 from databus_core.errors import DamagedError
-from databus_core.files import replace
+from databus_core.files import replace as replace_file
 from databus_core.model.clock import file_time, format_time, parse_time
 from databus_core.model.customizing import problems_in
 from databus_core.model.log import MessageType
+from databus_core.model.space import Space
 from databus_core.model.trip import TripRecord
 from databus_core.plugins.database import DatabaseContext
 
@@ -95,6 +97,15 @@ class ClientFolder:
         """See Database.write_configuration."""
         write_atomically(self._layout.config, text.encode())
 
+    # Space ------------------------------------------------------------------------------------------------------
+
+    def space(self) -> dict[str, Space]:
+        """See Database.space."""
+        space = self.queue.space()
+        for name, size in self.logs.space().items():
+            space[name] = replace(space.get(name, Space()), logs=size)
+        return space
+
     # Trips ------------------------------------------------------------------------------------------------------
 
     def record_trip(self, trip: TripRecord) -> None:
@@ -122,7 +133,7 @@ class ClientFolder:
                 self._trips = {}
                 self._context.report(f"{file}: {error}. When the client's passengers travelled last is forgotten.")
                 if self._writable:
-                    replace(file, file.with_name(f"{file.name}.damaged-{file_time()}"))
+                    replace_file(file, file.with_name(f"{file.name}.damaged-{file_time()}"))
         return self._trips
 
 

@@ -88,6 +88,12 @@ class EntryFiles:
             raise DamagedError(f"{file}: {error}.") from error
         return entry
 
+    def size(self, entry: QueueEntry) -> int:
+        """Bytes of a stored entry's files."""
+        contents = [each.content for each in entry.attachments]
+        files = [content.path for content in contents if isinstance(content, StoredContent)]
+        return sum(map(_bytes, [self.file(entry.internal_id), *files]))
+
     def damaged(self) -> list[Path]:
         """The folders that were set aside."""
         with suppress(FileNotFoundError):
@@ -223,3 +229,10 @@ class EntryFiles:
         for heap in removed.values():
             shutil.rmtree(heap, ignore_errors=True)
         return list(removed)
+
+
+def _bytes(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:  # it goes at this moment, or a person took it away: it takes nothing
+        return 0

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias, cast
 
 from sortedcontainers import SortedList  # type: ignore[reportMissingTypeStubs]
 
+from databus_core.database.json_files.sizes import QueueSizes
 from databus_core.model.query import Query, QueueCounts, QueueOrder, QueueRow, Rows, terms
 from databus_core.model.queue_entry import QueueStatus
 
@@ -39,12 +40,15 @@ def _places(values: Iterable[Place] = ()) -> _Places:
 class QueueIndex:
     """The rows of one client's queue. Not safe for several threads: its owner has the lock."""
 
-    def __init__(self, rows: Iterable[QueueRow] = ()) -> None:
+    def __init__(self, rows: Iterable[tuple[QueueRow, int]] = ()) -> None:
+        """`rows`: each with the bytes that its entry takes."""
         self._rows: dict[str, QueueRow] = {}
         self._ids: dict[tuple[str, str], str] = {}
+        self.sizes = QueueSizes()
         facets: dict[Facet, list[Place]] = {}
-        for row in sorted(rows, key=_place):
+        for row, size in sorted(rows, key=lambda sized: _place(sized[0])):
             place = self._keep(row)
+            self.sizes.put(row, size)
             for facet in _facets(row):
                 facets.setdefault(facet, []).append(place)
         self._sorted = {facet: _places(places) for facet, places in facets.items()}
@@ -60,8 +64,8 @@ class QueueIndex:
         """One row."""
         return self._rows.get(internal_id)
 
-    def put(self, row: QueueRow) -> None:
-        """Add a row, or replace the one of the same internal id."""
+    def put(self, row: QueueRow, size: int) -> None:
+        """Add a row whose entry takes so many bytes, or replace the one of the same internal id."""
         old = self._rows.get(row.internal_id)
         before: set[Facet] = set(_facets(old)) if old else set()
         after = set(_facets(row))
@@ -71,6 +75,7 @@ class QueueIndex:
         elif old is not None and _key(old) != _key(row):
             self._ids.pop(_key(old), None)
         place = self._keep(row)
+        self.sizes.put(row, size)
         for facet in before - after:
             self._leave(facet, place)
         for facet in after - before:
@@ -81,6 +86,7 @@ class QueueIndex:
         row = self._rows.pop(internal_id, None)
         if row is None:
             return
+        self.sizes.discard(internal_id)
         if self._ids.get(_key(row)) == internal_id:
             del self._ids[_key(row)]
         for facet in _facets(row):

@@ -25,6 +25,7 @@ class LogFile:
         self.id = log_id
         self.started_at = started_at
         self._lock = threading.Lock()
+        self._whose: str | None = None
         self._forget()
 
     def _forget(self) -> None:
@@ -54,6 +55,25 @@ class LogFile:
                 length=self._length,
                 size=self._size,
             )
+
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self.path.stat().st_size
+
+    def client_passenger(self) -> str:
+        """Whose log it is; empty for old logs, which do not say. Reads the first line, and once only."""
+        with self._lock:
+            if self._whose is not None:
+                return self._whose
+            with self.path.open("rb") as lines:
+                line = lines.readline()
+            header = HEADER.match(line)
+            whose = ""
+            if header is not None and header[2] == MARKER.encode():
+                whose = log_lines.passenger_of(header[4].decode(errors="replace").rstrip("\r\n")) or ""
+            if line.endswith(b"\n"):  # else it is being written
+                self._whose = whose
+            return whose
 
     def page(self, offset: int, limit: int | None) -> Rows[LogEntry]:
         """Some entries, in order, and the number of all."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -102,19 +103,55 @@ class LogFolder:
             finally:
                 running.close()
 
-    def remove(self, before: datetime) -> int:
+    def remove(self, before: datetime, client_passenger: str | None) -> int:
         """See Database.remove_logs. A log whose process died counts as finished."""
         with self._lock:
             self._look()
-            old = [file for file in self._newest_first if file.started_at < before and file.id not in self._running]
-            removed = 0
-            for file in old:
+            files = self._newest_first
+            if client_passenger is not None:
+                files = self._of(client_passenger)[1 if client_passenger else 0 :]
+            return self._remove([file for file in files if file.started_at < before])
+
+    def remove_surplus(self, client_passenger: str, count: int | None, size: int | None) -> int:
+        """See Database.remove_surplus_logs."""
+        with self._lock:
+            self._look()
+            files = self._of(client_passenger)
+            number = 0 if count is None else len(files) - count
+            excess = 0 if size is None else sum(map(_size, files)) - size
+            gone: list[LogFile] = []
+            for file in reversed(files[1:]):
+                if len(gone) >= number and excess <= 0:
+                    break
+                if file.id not in self._running:
+                    gone.append(file)
+                    excess -= _size(file)
+            return self._remove(gone)
+
+    def _of(self, client_passenger: str) -> list[LogFile]:
+        """Newest first."""
+        return [file for file in self._newest_first if _whose(file) == client_passenger]
+
+    def _remove(self, files: Iterable[LogFile]) -> int:
+        removed = 0
+        for file in files:
+            if file.id not in self._running:
                 with suppress(FileNotFoundError):
                     file.path.unlink()
                     removed += 1
-            if removed:
-                sync_folder(self._folder)
+        if removed:
+            sync_folder(self._folder)
         return removed
+
+    def space(self) -> dict[str, int]:
+        """Bytes by client passenger."""
+        with self._lock:
+            self._look()
+            files = list(self._newest_first)
+        sizes: Counter[str] = Counter()
+        for file in files:
+            sizes[_whose(file)] += _size(file)
+        return dict(sizes)
 
     def close(self) -> None:
         """Give the files of trips that were left back."""
@@ -174,6 +211,18 @@ class LogFolder:
             return LogFile(self._folder / name, log_id, parse_time(f"{day}T{hour}:{minute}:{second}"))
         except (ValueError, OverflowError):
             return None
+
+
+def _whose(file: LogFile) -> str:
+    with suppress(FileNotFoundError):
+        return file.client_passenger()
+    return ""
+
+
+def _size(file: LogFile) -> int:
+    with suppress(FileNotFoundError):
+        return file.size()
+    return 0
 
 
 def _rows(files: Iterable[LogFile]) -> Iterator[LogRow]:

@@ -16,6 +16,7 @@ from databus_core.database.json_files.remembered import Remembered
 from databus_core.errors import DamagedError, DatabaseError, NotFoundError
 from databus_core.model.query import Query, QueueCounts, QueueRow, Rows
 from databus_core.model.queue_entry import QueueEntry, QueueStatus
+from databus_core.model.space import Space
 from databus_core.plugins.database import DatabaseContext
 
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,149}(?<!\.)")
@@ -54,7 +55,7 @@ class QueueFolder:
             who = "1 passenger lies" if len(places) == 1 else f"{len(places)} passengers lie"
             self._context.report(f"{who} set aside in {places[0].parent}: {advice}.")
 
-    def _stored_rows(self) -> Iterator[QueueRow]:
+    def _stored_rows(self) -> Iterator[tuple[QueueRow, int]]:
         for item in self._files.names():
             if is_ignored(item.name):
                 continue
@@ -62,11 +63,14 @@ class QueueFolder:
                 self._context.remark(f"{self._files.folder / item.name} is no passenger's folder and is left alone.")
                 continue
             try:
-                yield QueueRow.of(self._files.read(item.name))
+                yield self._sized(self._files.read(item.name))
             except NotFoundError:
                 continue  # removed by the holder, beside whom this process only reads
             except DamagedError as error:
                 self._explain(item.name, error)
+
+    def _sized(self, entry: QueueEntry) -> tuple[QueueRow, int]:
+        return QueueRow.of(entry), self._files.size(entry)
 
     def _explain(self, internal_id: str, error: DamagedError) -> None:
         """Set a folder that cannot be read aside, and say so; somebody else's folder is left alone."""
@@ -133,10 +137,10 @@ class QueueFolder:
     def _seat(self, entries: Sequence[QueueEntry]) -> None:
         try:
             self._files.seat(entries)
-            rows = [QueueRow.of(entry) for entry in entries]
+            rows = [self._sized(entry) for entry in entries]
             with self._changed:
-                for row in rows:
-                    self._index.put(row)
+                for row, size in rows:
+                    self._index.put(row, size)
         finally:
             with self._changed:
                 self._arriving.difference_update(map(_key, entries))
@@ -170,15 +174,16 @@ class QueueFolder:
         except BaseException:
             for entry in entries:
                 with suppress(DatabaseError):
-                    self._put(QueueRow.of(self._files.read(entry.internal_id)))
+                    self._put(self._files.read(entry.internal_id))
             raise
         for entry in entries:
-            self._put(QueueRow.of(entry))
+            self._put(entry)
 
-    def _put(self, row: QueueRow) -> None:
+    def _put(self, entry: QueueEntry) -> None:
+        row, size = self._sized(entry)
         with self._changed:
             if row.internal_id in self._index:  # else it was removed meanwhile
-                self._index.put(row)
+                self._index.put(row, size)
 
     def remove(self, internal_ids: Iterable[str]) -> int:
         """See Database.remove."""
@@ -232,13 +237,23 @@ class QueueFolder:
     def completed_ids(self, client_passenger: str | None, before: datetime | None) -> list[str]:
         """See Database.completed_ids."""
         complete = QueueStatus.COMPLETE.value
-        facet = ("passenger+status", client_passenger, complete) if client_passenger else ("status", complete)
         with self._changed:
-            ids = self._index.ids(*facet)
             if before is None:
-                return ids
-            rows = [row for internal_id in ids if (row := self._index.row(internal_id))]
-        return [row.internal_id for row in rows if (row.completed_at or row.pulled_at) < before]
+                by_name = ("passenger+status", client_passenger, complete) if client_passenger else None
+                return self._index.ids(*(by_name or ("status", complete)))
+            found = self._index.sizes.completed_before(client_passenger, before)
+            rows = [row for internal_id in found if (row := self._index.row(internal_id))]
+        return [row.internal_id for row in sorted(rows, key=lambda row: (row.pulled_at, row.internal_id))]
+
+    def surplus_ids(self, client_passenger: str, count: int | None, size: int | None) -> list[str]:
+        """See Database.surplus_ids."""
+        with self._changed:
+            return self._index.sizes.surplus(client_passenger, count, size)
+
+    def space(self) -> dict[str, Space]:
+        """See Database.space; without logs."""
+        with self._changed:
+            return self._index.sizes.space()
 
 
 def _key(entry: QueueEntry) -> tuple[str, str]:

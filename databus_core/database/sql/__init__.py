@@ -26,10 +26,12 @@ from databus_core.database.sql.log_table import LogTable
 from databus_core.database.sql.queue_pages import QueuePages
 from databus_core.database.sql.queue_table import QueueTable
 from databus_core.database.sql.queue_view import QueueView
+from databus_core.database.sql.retention import Surplus
 from databus_core.database.sql.schema import bring_up_to_date, require
 from databus_core.database.sql.search_source import SearchSource
 from databus_core.database.sql.search_text import SearchText
 from databus_core.database.sql.shrink import give_back
+from databus_core.database.sql.space import SpaceTaken
 from databus_core.database.sql.state_table import StateTable
 from databus_core.database.sql.store import Store
 from databus_core.database.sql.tables import Tables
@@ -44,6 +46,7 @@ from databus_core.model.log import Log, LogEntry
 from databus_core.model.passenger import Json
 from databus_core.model.query import LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows
 from databus_core.model.queue_entry import QueueEntry
+from databus_core.model.space import Space
 from databus_core.model.trip import TripRecord
 from databus_core.plugins.database import Database, DatabaseContext
 from databus_core.plugins.plugin import validated
@@ -62,6 +65,8 @@ class Parts:
         self.pages = QueuePages(store, self.search)
         self.logs = LogTable(store)
         self.states = StateTable(store)
+        self.space = SpaceTaken(store)
+        self.surplus = Surplus(store.tables)
 
 
 class Sql(Database):
@@ -288,7 +293,13 @@ class Sql(Database):
         with self._reading(client_id) as (parts, key):
             return parts.view.completed_ids(key, client_passenger, before)
 
-    # Logs and trips ---------------------------------------------------------------------------------------------
+    def surplus_ids(
+        self, client_id: str, client_passenger: str, *, count: int | None = None, size: int | None = None
+    ) -> list[str]:
+        with self._reading(client_id) as (parts, key), parts.store.reading() as connection:
+            return parts.surplus.entries(connection, (key, client_passenger), count, size)
+
+    # Logs -------------------------------------------------------------------------------------------------------
 
     def append_log(self, log: Log, entries: Sequence[LogEntry]) -> None:
         with self._writing(log.client_id) as (parts, key):
@@ -306,11 +317,27 @@ class Sql(Database):
         with self._reading(client_id) as (parts, key):
             return parts.logs.entries(key, log_id, offset, limit)
 
-    def remove_logs(self, client_id: str, before: datetime) -> int:
+    def remove_logs(self, client_id: str, before: datetime, client_passenger: str | None = None) -> int:
         with self._writing(client_id) as (parts, key):
-            removed = parts.logs.remove(key, before)
+            removed = parts.logs.remove(key, before, client_passenger)
             self._shrink()
             return removed
+
+    def remove_surplus_logs(
+        self, client_id: str, client_passenger: str, *, count: int | None = None, size: int | None = None
+    ) -> int:
+        with self._writing(client_id) as (parts, key):
+            removed = parts.logs.remove_surplus(key, client_passenger, count, size)
+            self._shrink()
+            return removed
+
+    # Space ------------------------------------------------------------------------------------------------------
+
+    def space(self, client_id: str) -> dict[str, Space]:
+        with self._reading(client_id) as (parts, key):
+            return parts.space.of(key)
+
+    # Trips ------------------------------------------------------------------------------------------------------
 
     def record_trip(self, client_id: str, trip: TripRecord) -> None:
         with self._writing(client_id) as (parts, key):

@@ -89,6 +89,16 @@ class NewContent:
     staged: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of contents that were to be stored."""
+
+    ids: list[int]
+    """The row of each."""
+    new: dict[int, int]
+    """Of the rows that are new, the bytes."""
+
+
 class Contents:
     """Every content of one open database."""
 
@@ -167,13 +177,14 @@ class Contents:
 
     # In the transaction -----------------------------------------------------------------------------------------
 
-    def keep(self, connection: Connection, contents: Sequence[StoredContent | NewContent]) -> list[int]:
-        """Store the contents, equal ones once; answers the row of each."""
+    def keep(self, connection: Connection, contents: Sequence[StoredContent | NewContent]) -> Kept:
+        """Store the contents, equal ones once."""
         if all(isinstance(content, StoredContent) for content in contents):
-            return [content.id for content in contents if isinstance(content, StoredContent)]
+            return Kept([content.id for content in contents if isinstance(content, StoredContent)], {})
         known = self._known(connection, {c.hash for c in contents if isinstance(c, NewContent) and c.hash})
         rows: list[tuple[int, int, bytes | None, bytes | None]] = []
         ids: list[int] = []
+        new: dict[int, int] = {}
         for content in contents:
             if isinstance(content, StoredContent):
                 ids.append(content.id)
@@ -192,8 +203,9 @@ class Contents:
             if content.hash:
                 known[content.hash] = content_id
             ids.append(content_id)
+            new[content_id] = content.size
         self._insert.run(connection, rows)
-        return ids
+        return Kept(ids, new)
 
     def _known(self, connection: Connection, hashes: Collection[bytes]) -> dict[bytes | None, int]:
         known: dict[bytes | None, int] = {}

@@ -10,6 +10,8 @@ from operator import itemgetter
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
 from databus_core.database.sql.codec import MESSAGE_TYPES, stored_time, stored_time_or_none, time_of, time_or_none
+from databus_core.database.sql.retention import Surplus, newest_log
+from databus_core.database.sql.space import LogTally, log_size
 from databus_core.database.sql.statement import inserting, updating
 from databus_core.database.sql.store import Store, contains, fetched, in_bunches
 from databus_core.errors import NotFoundError
@@ -39,11 +41,14 @@ class LogTable:
         self._running: set[tuple[int, str]] = set()
         self._rows: dict[tuple[int, str], _Row] = {}
         self._modules: dict[str, int] = {}
+        self._tally = LogTally(store)
+        self._surplus = Surplus(store.tables)
 
     def forget(self) -> None:
         """What was written last was undone: read it anew."""
         self._rows.clear()
         self._modules.clear()
+        self._tally.forget()
 
     # Writing ----------------------------------------------------------------------------------------------------
 
@@ -64,10 +69,12 @@ class LogTable:
             for position, (entry, message) in enumerate(zip(entries, messages, strict=True), row.length)
         ]
         self._insert_entry.run(connection, lines)
+        size = sum(map(len, map(itemgetter(5), lines)))
         row.length += len(lines)
         row.worst = max(row.worst, max(map(itemgetter(4), lines), default=0))
-        row.size += sum(map(len, map(itemgetter(5), lines)))
+        row.size += size
         self._change.run(connection, [(row.length, row.worst, row.size, row.id)])
+        self._tally.add(connection, client_id, log.client_passenger, 0, log_size(len(lines), size, begun=False))
 
     def _row(self, connection: Connection, client_id: int, log: Log) -> _Row:
         key = client_id, log.id
@@ -96,6 +103,7 @@ class LogTable:
                 "size": row.size,
             },
         )
+        self._tally.add(connection, client_id, log.client_passenger, 1, log_size(0, 0))
         return row
 
     def _module_id(self, connection: Connection, name: str) -> int:
@@ -123,19 +131,33 @@ class LogTable:
         self._store.write(work)
         self._running.discard((client_id, log.id))
 
-    def remove(self, client_id: int, before: datetime) -> int:
+    def remove(self, client_id: int, before: datetime, client_passenger: str | None) -> int:
         """See Database.remove_logs. A log whose process died counts as finished."""
         table = self._log.c
         query = select(table.id, table.log_id).where(
             table.client_id == client_id, table.started_at < stored_time(before)
         )
         with self._store.reading() as connection:
+            if client_passenger is not None:
+                newest = newest_log(connection, self._log, client_id, client_passenger) if client_passenger else 0
+                query = query.where(table.client_passenger == client_passenger, table.id != newest)
             found = [key for key, log_id in connection.execute(query) if (client_id, log_id) not in self._running]
-        for some in in_bunches(found):
-            self._store.write(lambda connection, some=some: self._remove(connection, some))
+        self._remove_all(found)
         return len(found)
 
+    def remove_surplus(self, client_id: int, client_passenger: str, count: int | None, size: int | None) -> int:
+        """See Database.remove_surplus_logs."""
+        with self._store.reading() as connection:
+            found = self._surplus.logs(connection, (client_id, client_passenger), count, size, self._running)
+        self._remove_all(found)
+        return len(found)
+
+    def _remove_all(self, keys: Sequence[int]) -> None:
+        for some in in_bunches(keys):
+            self._store.write(lambda connection, some=some: self._remove(connection, some))
+
     def _remove(self, connection: Connection, keys: Sequence[int]) -> None:
+        self._tally.take_away(connection, keys)
         connection.execute(delete(self._entry).where(self._entry.c.trip_log_id.in_(keys)))
         connection.execute(delete(self._log).where(self._log.c.id.in_(keys)))
 
@@ -167,7 +189,7 @@ class LogTable:
             rows = [
                 LogRow(
                     log_id, name, time_of(started_at), time_or_none(finished_at), MESSAGE_TYPES[worst], length,
-                    size + BYTES_OF_LINE * length + BYTES_OF_LOG,
+                    log_size(length, size),
                 )
                 for log_id, name, started_at, finished_at, worst, length, size in fetched(connection, page)
             ]  # fmt: skip
@@ -193,10 +215,6 @@ class LogTable:
             found_lines = fetched(connection, page)
         rows = [LogEntry(time_of(at), name, MESSAGE_TYPES[type_], message) for at, name, type_, message in found_lines]
         return Rows(rows, row.length)
-
-
-BYTES_OF_LINE, BYTES_OF_LOG = 24, 150
-"""About what a line takes beside its message, and a log beside its lines."""
 
 
 _SEVERITIES = {type_: number for number, type_ in MESSAGE_TYPES.items()}

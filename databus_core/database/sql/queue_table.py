@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from databus_core.database.sql.codec import (
     DETAIL_COLUMNS,
@@ -35,6 +35,7 @@ from databus_core.database.sql.codec import (
 )
 from databus_core.database.sql.content import Contents, NewContent, StoredContent, staged
 from databus_core.database.sql.search_text import SearchText
+from databus_core.database.sql.space import EntrySpace, content_size, inherited, moved, rows_size
 from databus_core.database.sql.statement import Among, deleting, inserting, updating
 from databus_core.database.sql.store import Store, fetched, in_bunches
 from databus_core.database.sql.tables import OPEN
@@ -58,10 +59,11 @@ class Stored:
     steps: list[StepFacts]
     progress: Progress
     attachments: list[AttachmentFacts]
+    size: int
 
 
-Counted: TypeAlias = "tuple[str, int, int, int]"
-"""What a tally counts an entry by: client passenger, day of the pull, status, failing."""
+Counted: TypeAlias = "tuple[str, int, int, int, int]"
+"""What a tally counts an entry by: client passenger, day of the pull, status, failing; and its bytes."""
 
 
 class QueueTable:
@@ -71,19 +73,21 @@ class QueueTable:
         self._store = store
         self._contents = contents
         self._search = search
+        self._space = EntrySpace(store)
         self._remembered: dict[tuple[int, str], Stored] = {}
         tables, dialect = store.tables, store.dialect
         self._entry, self._step, self._attachment = tables.entry, tables.step, tables.attachment
         self._purged, self._tally = tables.purged, tables.tally
         self._insert = inserting(
             self._entry, dialect, "id", "client_id", "internal_id", "seat", "source_system", "external_id",
-            *PLACE_COLUMNS, *PROGRESS_COLUMNS, *DETAIL_COLUMNS,
+            *PLACE_COLUMNS, *PROGRESS_COLUMNS, *DETAIL_COLUMNS, "size",
         )  # fmt: skip
         # A database rewrites every index that has one of the columns, changed or not: so each group has a statement.
         self._change_place = updating(self._entry, dialect, PLACE_COLUMNS, ["id"])
         self._change_standing = updating(self._entry, dialect, PROGRESS_COLUMNS, ["id"])
         self._change_progress = updating(self._entry, dialect, PROGRESS_COLUMNS[_STANDING:], ["id"])
         self._change_details = updating(self._entry, dialect, DETAIL_COLUMNS, ["id"])
+        self._change_size = updating(self._entry, dialect, ["size"], ["id"])
         self._insert_step = inserting(self._step, dialect, "queue_entry_id", "position", *STEP_COLUMNS)
         self._change_step = updating(self._step, dialect, STEP_COLUMNS[_IDENTITY:], ["queue_entry_id", "position"])
         self._insert_attachment = inserting(
@@ -141,18 +145,19 @@ class QueueTable:
         steps: list[tuple[object, ...]] = []
         attachments: list[tuple[object, ...]] = []
         counted: list[Counted] = []
-        content_ids = iter(self._contents.keep(connection, [each for position in new for each in taken[position]]))
+        kept = self._contents.keep(connection, [each for position in new for each in taken[position]])
+        content_ids = iter(kept.ids)
         for key, position in enumerate(new, self._store.number(connection, self._entry, len(new))):
             entry = entries[position]
-            stored = _new(key, entry, content_ids)
+            stored = _new(key, entry, content_ids, kept.new)
             seated[position] = stored.attachments
             rows.append((
                 key, client_id, entry.internal_id, seats[position], entry.source_system, entry.external_id,
-                *place_columns(stored.facts), *stored.progress, *detail_columns(stored.facts),
+                *place_columns(stored.facts), *stored.progress, *detail_columns(stored.facts), stored.size,
             ))  # fmt: skip
             steps += [(key, number, *step_columns(step)) for number, step in enumerate(stored.steps)]
             attachments += _attachment_rows(stored)
-            counted.append(_counted(stored.facts, stored.progress))
+            counted.append(_counted(stored))
             self._remember(client_id, entry.internal_id, stored)
         self._insert.run(connection, rows)
         self._insert_step.run(connection, steps)
@@ -196,7 +201,8 @@ class QueueTable:
             # One is named twice, and what comes later counts, or one is not there.
             pairs = zip(entries, taken, strict=True)
             return [self._update(connection, client_id, [entry], [contents])[0] for entry, contents in pairs]
-        content_ids = iter(self._contents.keep(connection, [content for contents in taken for content in contents]))
+        kept = self._contents.keep(connection, [content for contents in taken for content in contents])
+        content_ids = iter(kept.ids)
         changes = _Changes()
         attachments: list[list[AttachmentFacts]] = []
         for entry, contents in zip(entries, taken, strict=True):
@@ -212,12 +218,16 @@ class QueueTable:
         self._change_standing.run(connection, changes.standings)
         self._change_progress.run(connection, changes.progress)
         self._change_details.run(connection, changes.details)
+        self._change_size.run(connection, changes.sizes)
         self._change_step.run(connection, changes.steps)
         self._delete_steps.run(connection, changes.other_steps)
         self._insert_step.run(connection, changes.new_steps)
+        owners = self._space.owners(connection, changes.affected)
         self._delete_attachments.run(connection, changes.other_attachments)
         self._insert_attachment.run(connection, changes.new_attachments)
         self._add_up(connection, client_id, changes.counted, changes.no_longer)
+        if changes.affected:
+            self._shift(connection, moved(owners, self._space.owners(connection, changes.affected)))
         self._search.note(connection, changes.searched)
         if changes.dropped:
             self._contents.discard(connection, changes.dropped)
@@ -262,18 +272,21 @@ class QueueTable:
             connection,
             select(
                 entry.id, entry.internal_id, entry.seat, entry.fingerprint,
-                entry.client_passenger, entry.pulled_at, entry.status, entry.failing,
+                entry.client_passenger, entry.pulled_at, entry.status, entry.failing, entry.size,
             ).where(entry.client_id == client_id, entry.internal_id.in_(internal_ids)),
         )  # fmt: skip
         keys = [row[0] for row in found]
-        contents = set(
-            connection.execute(select(attachment.content_id).where(attachment.queue_entry_id.in_(keys))).scalars()
+        having = (
+            select(attachment.content_id, func.min(attachment.queue_entry_id))
+            .where(attachment.queue_entry_id.in_(keys))
+            .group_by(attachment.content_id)
         )
+        contents: dict[int, int] = dict(fetched(connection, having))  # type: ignore[arg-type]
         counted: list[Counted] = []
         purged: list[tuple[int, str, str]] = []
-        for _, internal_id, seat, fingerprint, name, pulled_at, status, failing in found:
+        for _, internal_id, seat, fingerprint, name, pulled_at, status, failing, size in found:
             purged.append((client_id, seat, fingerprint))
-            counted.append((name, pulled_at // MICROSECONDS_OF_DAY, status, failing))
+            counted.append((name, pulled_at // MICROSECONDS_OF_DAY, status, failing, size))
             self._remembered.pop((client_id, internal_id), None)
         rows = [(key,) for key in keys]
         self._insert_purged.run(connection, purged)
@@ -283,6 +296,7 @@ class QueueTable:
         self._delete.run(connection, rows)
         self._contents.discard(connection, contents)
         self._add_up(connection, client_id, [], counted)
+        self._shift(connection, inherited(contents, self._space.owners(connection, contents)))
         return len(keys)
 
     # What is stored ---------------------------------------------------------------------------------------------
@@ -304,7 +318,7 @@ class QueueTable:
 
     def _read(self, connection: Connection, client_id: int, internal_ids: Sequence[str]) -> dict[str, Stored]:
         entry, step, attachment = self._entry.c, self._step.c, self._attachment.c
-        columns = ("id", "internal_id", *PLACE_COLUMNS, *DETAIL_COLUMNS, *PROGRESS_COLUMNS)
+        columns = ("id", "internal_id", *PLACE_COLUMNS, *DETAIL_COLUMNS, *PROGRESS_COLUMNS, "size")
         rows = fetched(
             connection,
             select(*(entry[name] for name in columns)).where(
@@ -329,7 +343,9 @@ class QueueTable:
         ):
             attachments[key].append((name, format_of(fmt), content_id))
         return {
-            row[1]: Stored(row[0], entry_facts_of(row[2:4], row[4:9]), steps[row[0]], row[9:], attachments[row[0]])
+            row[1]: Stored(
+                row[0], entry_facts_of(row[2:4], row[4:9]), steps[row[0]], row[9:-1], attachments[row[0]], row[-1]
+            )
             for row in rows
         }
 
@@ -344,13 +360,29 @@ class QueueTable:
     def _add_up(
         self, connection: Connection, client_id: int, counted: Iterable[Counted], no_longer: Iterable[Counted]
     ) -> None:
-        table = self._tally
         changes = Counter(counted)
         changes.subtract(no_longer)
         days: defaultdict[tuple[str, int], Counter[str]] = defaultdict(Counter)
-        for (name, day, status, failing), number in changes.items():
-            days[name, day]["incomplete" if status == OPEN else "complete"] += number
+        for (name, day, status, failing, size), number in changes.items():
+            kind = "incomplete" if status == OPEN else "complete"
+            days[name, day][kind] += number
+            days[name, day][f"{kind}_size"] += number * size
             days[name, day]["failing"] += number if failing else 0
+        self._add_to_tally(connection, client_id, days)
+
+    def _shift(self, connection: Connection, differences: Mapping[int, int]) -> None:
+        """Contents count for other entries than before."""
+        for shift in self._space.shift(connection, differences):
+            if (stored := self._remembered.get((shift.client_id, shift.internal_id))) is not None:
+                stored.size += shift.size
+            column = "incomplete_size" if shift.status == OPEN else "complete_size"
+            day = shift.client_passenger, shift.day
+            self._add_to_tally(connection, shift.client_id, {day: Counter({column: shift.size})})
+
+    def _add_to_tally(
+        self, connection: Connection, client_id: int, days: Mapping[tuple[str, int], Counter[str]]
+    ) -> None:
+        table = self._tally
         for (name, day), numbers in days.items():
             key = (table.c.client_id == client_id, table.c.client_passenger == name, table.c.day == day)
             added = {column: table.c[column] + number for column, number in numbers.items()}
@@ -360,7 +392,7 @@ class QueueTable:
                 connection.execute(table.insert(), row | zero | numbers)
 
 
-_TALLIED = ("complete", "incomplete", "failing")
+_TALLIED = ("complete", "incomplete", "failing", "complete_size", "incomplete_size")
 
 
 class _Changes:
@@ -371,6 +403,7 @@ class _Changes:
         self.standings: list[tuple[object, ...]] = []
         self.progress: list[tuple[object, ...]] = []
         self.details: list[tuple[object, ...]] = []
+        self.sizes: list[tuple[int, int]] = []
         self.steps: list[tuple[object, ...]] = []
         self.other_steps: list[tuple[int]] = []
         self.new_steps: list[tuple[object, ...]] = []
@@ -378,6 +411,8 @@ class _Changes:
         self.new_attachments: list[tuple[object, ...]] = []
         self.dropped: set[int] = set()
         """Contents that an attachment referred to."""
+        self.affected: set[int] = set()
+        """Contents that an attachment refers to, or no more."""
         self.counted: list[Counted] = []
         self.no_longer: list[Counted] = []
         self.searched: list[int] = []
@@ -386,6 +421,7 @@ class _Changes:
     def note(self, stored: Stored, entry: QueueEntry, content_ids: Iterator[int]) -> None:
         """How one entry is now; `stored` says the same afterwards."""
         facts, steps, progress, counted = stored.facts, stored.steps, stored.progress, False
+        was = _counted(stored)
         if (now := entry_facts(entry)) != facts:
             stored.facts = now
             counted = self._note_facts(stored.id, facts, now)
@@ -394,6 +430,10 @@ class _Changes:
             self._note_steps(stored.id, steps, now)
             if _errors(now) != _errors(steps):
                 self.searched.append(stored.id)
+        if (more := rows_size(stored.facts, stored.steps) - rows_size(facts, steps)) != 0:
+            stored.size += more
+            self.sizes.append((stored.size, stored.id))
+            counted = True
         if stored.steps is not steps or counted:
             stored.progress = progress_of(stored.steps, entry.pulled_at)
             if stored.progress[:_STANDING] != progress[:_STANDING]:
@@ -402,10 +442,12 @@ class _Changes:
             elif stored.progress != progress:
                 self.progress.append((*stored.progress[_STANDING:], stored.id))
         if counted:
-            self.no_longer.append(_counted(facts, progress))
-            self.counted.append(_counted(stored.facts, stored.progress))
+            self.no_longer.append(was)
+            self.counted.append(_counted(stored))
         if (now := _attachments(entry, content_ids)) != stored.attachments:
-            self.dropped |= {each[2] for each in stored.attachments} - {each[2] for each in now}
+            before, after = ({content_id for _, _, content_id in facts} for facts in (stored.attachments, now))
+            self.dropped |= before - after
+            self.affected |= before ^ after
             stored.attachments = now
             self.searched.append(stored.id)
             self.other_attachments.append((stored.id,))
@@ -443,10 +485,14 @@ def _errors(steps: Sequence[StepFacts]) -> list[str]:
     return [error for _, _, _, _, _, error, *_ in steps if error]
 
 
-def _new(key: int, entry: QueueEntry, content_ids: Iterator[int]) -> Stored:
-    steps = steps_facts(entry)
-    progress = progress_of(steps, entry.pulled_at)
-    return Stored(key, entry_facts(entry), steps, progress, _attachments(entry, content_ids))
+def _new(key: int, entry: QueueEntry, content_ids: Iterator[int], new: dict[int, int]) -> Stored:
+    """`new`: bytes of the contents that nobody had; they count for the first who has them."""
+    facts, steps, attachments = entry_facts(entry), steps_facts(entry), _attachments(entry, content_ids)
+    size = rows_size(facts, steps)
+    for _, _, content_id in attachments:
+        if content_id in new:
+            size += content_size(new.pop(content_id))
+    return Stored(key, facts, steps, progress_of(steps, entry.pulled_at), attachments, size)
 
 
 def _attachments(entry: QueueEntry, content_ids: Iterator[int]) -> list[AttachmentFacts]:
@@ -460,5 +506,6 @@ def _attachment_rows(stored: Stored) -> list[tuple[object, ...]]:
     ]
 
 
-def _counted(facts: EntryFacts, progress: Progress) -> Counted:
-    return facts[0], day_of(facts[1]), progress[0], progress[2]
+def _counted(stored: Stored) -> Counted:
+    facts, progress = stored.facts, stored.progress
+    return facts[0], day_of(facts[1]), progress[0], progress[2], stored.size

@@ -84,6 +84,11 @@ def _required(name: str, kind: TypeEngine[Any]) -> Column[Any]:
     return Column(name, kind, nullable=False)
 
 
+def _bytes_taken(name: str) -> Column[int]:
+    """A column that came later, with what a row of before has until somebody computes it."""
+    return Column(name, _whole(), nullable=False, server_default="0")
+
+
 def _key() -> Column[int]:
     return Column("id", _whole(), primary_key=True, autoincrement=False)
 
@@ -176,6 +181,7 @@ class Tables:
             _required("steps_done", Integer()),
             _required("steps_total", Integer()),
             _required("attempts", Integer()),
+            _bytes_taken("size"),
             _required("failing_step", _long()),
             _required("error", _long()),
             _required("properties", _long()),
@@ -201,7 +207,8 @@ class Tables:
         )
         """Steps and attachments apart, a row has all that a list shows of a passenger. `decision` is the status that a
         person has to decide about, or 0; `due_at` when a trip can do something, as QueueEntry has it. `done_at` is when
-        its life span begins: when it was completed, or pulled where old data do not say. The partial indexes name the
+        its life span begins: when it was completed, or pulled where old data do not say; `size` are the bytes that it
+        takes, see space.py. The partial indexes name the
         column that their condition fixes: so they are plainly the best, nothing need be read beside them, and
         they serve on servers without partial indexes as well."""
         self.step = self._table(
@@ -236,10 +243,11 @@ class Tables:
             _required("client_passenger", _name()),
             _required("day", Integer()),
             *(_required(name, _whole()) for name in ("complete", "incomplete", "failing")),
+            *(_bytes_taken(name) for name in ("complete_size", "incomplete_size")),
             PrimaryKeyConstraint("client_id", "client_passenger", "day"),
             keyed=False,
         )
-        """How many entries were pulled on each day since 1970 (UTC), so that nobody need count them."""
+        """How many entries were pulled on each day since 1970 (UTC), and their sizes, so that nobody need count."""
 
     def _attachments(self) -> None:
         hashed = text("hash IS NOT NULL")
@@ -269,7 +277,7 @@ class Tables:
             _required("format", SmallInteger()),
             _required("content_id", _whole()),
             PrimaryKeyConstraint("queue_entry_id", "position"),
-            Index("attachment_content", "content_id"),
+            Index("attachment_owner", "content_id", "queue_entry_id"),
             keyed=False,
         )
 
@@ -287,7 +295,18 @@ class Tables:
             _required("size", _whole()),
             UniqueConstraint("client_id", "log_id", name="trip_log_log_id"),
             Index("trip_log_started", "client_id", "started_at"),
+            Index("trip_log_passenger", "client_id", "client_passenger", "started_at"),
         )
+        self.log_tally = self._table(
+            "log_tally",
+            self._of("client"),
+            _required("client_passenger", _name()),
+            _required("logs", _whole()),
+            _required("size", _whole()),
+            PrimaryKeyConstraint("client_id", "client_passenger"),
+            keyed=False,
+        )
+        """How many logs a client passenger has, and the bytes that they take, so that nobody need add them up."""
         self.log_module = self._table("log_module", _key(), _required("name", _long()))
         """Names of modules that write to logs: a line has the number."""
         self.log_entry = self._table(

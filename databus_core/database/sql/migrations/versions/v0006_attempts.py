@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mssql, mysql
 
 revision = "0006"
-down_revision = "0002"
+down_revision = "0003"
 
 _MARIADB: dict[str, Any] = {
     f"{dialect}_{option}": value
