@@ -377,6 +377,23 @@ def _show_log(database: Database, client_id: str, log_id: str, *, as_json: bool)
 
 
 @app.command()
+def space(
+    client: Annotated[str, typer.Argument(metavar="CLIENT", help="Id of a client; all of them without it.")] = "",
+    as_json: JsonOption = False,
+    ticket_file: TicketOption = TICKET,
+) -> None:
+    """Show how much space each client passenger takes, in bytes with --json, and the whole database."""
+    with errors_in_words(), opened(DispatcherTicket.load(ticket_file), None) as storage:
+        database = storage.database
+        found = {each: database.space(each) for each in ([client] if client else database.client_ids())}
+        whole = database.whole_size()
+    if as_json:
+        terminal.print_json(terminal.space_document(found, whole))
+    else:
+        terminal.print_space(found, str(database), whole)
+
+
+@app.command()
 def peek(
     client: ClientArgument,
     passenger: PassengerArgument,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NoReturn
@@ -19,12 +19,14 @@ from rich.text import Text
 from databus_core.engine.peek import PeekedPassenger, PullerPeek
 from databus_core.engine.traffic import RunningTrip
 from databus_core.errors import DatabusError
+from databus_core.model.byte_size import size_text
 from databus_core.model.client import Client, ClientPassenger
 from databus_core.model.clock import format_local, now
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry, MessageType
 from databus_core.model.query import LogRow, QueueRow
 from databus_core.model.queue_entry import QueueEntry, Step, short_name
+from databus_core.model.space import Space
 from databus_core.plugins.observer import DispatcherObserver, DispatcherState
 
 HAD_ERRORS = 1
@@ -220,6 +222,30 @@ def print_log(entries: Sequence[LogEntry]) -> None:
     for entry in entries:
         line = f"{format_local(entry.at)} {entry.type.value:7} {entry.module}: {entry.message}"
         out.print(escape(line), style="" if entry.type is MessageType.INFO else _COLOURS[entry.type])
+
+
+def space_document(found: Mapping[str, Mapping[str, Space]], whole: int) -> dict[str, Any]:
+    """Bytes by client and client passenger, and of the whole database, as JSON values."""
+    clients = {
+        client: {
+            name: {"complete": s.complete, "incomplete": s.incomplete, "logs": s.logs} for name, s in taken.items()
+        }
+        for client, taken in found.items()
+    }
+    return {"clients": clients, "whole": whole}
+
+
+def print_space(found: Mapping[str, Mapping[str, Space]], place: str, whole: int) -> None:
+    """A table of client passengers, those that take most first."""
+    headers = [
+        Column(header, justify="right", no_wrap=True) for header in ("Complete", "Incomplete", "Logs", "Together")
+    ]
+    table = Table("Client", "Passenger", *headers)
+    rows = [(client, name, space) for client, taken in found.items() for name, space in taken.items()]
+    for client, name, space in sorted(rows, key=lambda row: -row[2].total):
+        sizes = map(size_text, (space.complete, space.incomplete, space.logs, space.total))
+        table.add_row(escape(client), escape(name), *sizes)
+    _print_table(table, f"The whole database in {place} takes {size_text(whole)}.")
 
 
 def peek_document(peek: PullerPeek) -> dict[str, Any]:

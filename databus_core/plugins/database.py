@@ -235,7 +235,13 @@ class Database(ABC):
     def space(self, client_id: str) -> dict[str, Space]:
         """Bytes by client passenger name ("" for logs that name none), for those that have entries or logs.
 
-        Numbers are kept while data are written: they cost the same however much is stored.
+        Costs little however much is stored: numbers are kept while data are written, or files are looked at.
+        """
+
+    @abstractmethod
+    def whole_size(self) -> int:
+        """Bytes of the whole database on disk, about, with what `space` does not count: indexes, what is free, backups
+        of documents. A database of files that people can read may answer just the sum of every client's space.
         """
 
     # Trips ------------------------------------------------------------------------------------------------------

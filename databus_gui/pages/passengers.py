@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction, QHideEvent, QShowEvent
+from PySide6.QtWidgets import QLabel
 
 from databus_core.engine.roster import TimetableRow
 from databus_core.engine.storage import Storage
 from databus_core.model.client import ROOT
 from databus_core.model.log import MessageType
 from databus_core.model.query import QueueCounts, Rows
+from databus_core.model.space import Space
 from databus_core.plugins.observer import Change, DispatcherState
 from databus_gui.i18n import count, tr
 from databus_gui.pages.page import Page
@@ -21,6 +24,10 @@ from databus_gui.tables.model import Column, Mark, PageRequest, TableModel
 from databus_gui.tables.view import TableView
 from databus_gui.theme import Meaning, icon
 from databus_gui.widgets.words import ago, countdown, duration, every, local_time_with_zone
+from databus_gui.widgets.words import size as size_in_words
+
+Route: TypeAlias = tuple[str, str]
+"""Client id, and name of a client passenger."""
 
 SECOND_MS = 1000
 
@@ -39,6 +46,7 @@ class PassengerRow:
 
     timetable: TimetableRow
     counts: QueueCounts
+    space: Space
 
     @property
     def route(self) -> tuple[str, str]:
@@ -57,7 +65,9 @@ class PassengersPage(Page):
     name = "passengers"
     title = "Passengers"
     icon = "mdi6.bus-clock"
-    refreshes_on = frozenset({Change.QUEUE, Change.TRIPS, Change.CLIENTS, Change.CUSTOMIZING, Change.TICKET})
+    refreshes_on = frozenset(
+        {Change.QUEUE, Change.LOGS, Change.TRIPS, Change.CLIENTS, Change.CUSTOMIZING, Change.TICKET}
+    )
 
     def build(self) -> None:
         self.model = TableModel(
@@ -75,6 +85,10 @@ class PassengersPage(Page):
             "This client has no passengers yet.\nDescribe them on the page Customizing, in the document Configuration."
         )
         self.body.addWidget(self.table)
+        self.whole_size = QLabel()
+        self.whole_size.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.whole_size.setToolTip(tr("With every client, with its indexes, and with what is free in it."))
+        self.body.addWidget(self.whole_size)
         self._clock = QTimer(self, interval=SECOND_MS)
         self._clock.timeout.connect(self._on_second)
         signals = self.session.signals
@@ -110,6 +124,10 @@ class PassengersPage(Page):
                 key="complete", title=tr("Complete"), text=lambda row: f"{row.counts.complete:,}", width=85, right=True,
                 link=lambda row: row.counts.complete > 0, sort_key="complete",
             ),
+            Column(
+                key="size", title=tr("Size"), text=lambda row: size_in_words(row.space.total), width=80, right=True,
+                sort_key="size", tooltip=_size_tip,
+            ),
             Column(key="next", title=tr("Next trip"), text=self._next, width=80, tooltip=self._next_tip),
             Column(key="last", title=tr("Last trip"), text=_last, width=95, tooltip=_last_tip, sort_key="last"),
             Column(key="schedule", title=tr("Schedule"), text=_schedule, width=115, sort_key="schedule"),
@@ -128,12 +146,18 @@ class PassengersPage(Page):
         ]
         clients = sorted({row.client_id for row in rows})
 
-        def read(storage: Storage) -> dict[str, dict[str, QueueCounts]]:
-            return {client_id: storage.database.queue_counts(client_id) for client_id in clients}
+        def read(storage: Storage) -> tuple[dict[Route, QueueCounts], dict[Route, Space], int]:
+            database = storage.database
+            counts = {(each, name): found for each in clients for name, found in database.queue_counts(each).items()}
+            spaces = {(each, name): found for each in clients for name, found in database.space(each).items()}
+            return counts, spaces, database.whole_size()
 
-        counts = await self.session.read(read)
-        none = QueueCounts()
-        found = [PassengerRow(row, counts[row.client_id].get(row.client_passenger.name, none)) for row in rows]
+        counts, spaces, whole = await self.session.read(read)
+        found: list[PassengerRow] = []
+        for row in rows:
+            route = row.client_id, row.client_passenger.name
+            found.append(PassengerRow(row, counts.get(route, QueueCounts()), spaces.get(route, Space())))
+        self.whole_size.setText(tr("The whole database takes {size}.", size=size_in_words(whole)))
         found.sort(key=lambda row: self._sort_value(row, request.order), reverse=request.descending)
         return Rows(found[request.offset : request.offset + request.limit], len(found))
 
@@ -146,6 +170,7 @@ class PassengersPage(Page):
             "waiting": row.waiting,
             "failing": row.counts.failing,
             "complete": row.counts.complete,
+            "size": row.space.total,
         }
         name = (self.session.names.short(row.route[1]).lower(), row.route[0].lower())
         return (values[order], *name) if order in values else name
@@ -272,6 +297,16 @@ def _result_tip(row: PassengerRow) -> str:
 def _waiting_tip(row: PassengerRow) -> str:
     oldest = row.counts.oldest_incomplete_at
     return "" if oldest is None else tr("The oldest one was pulled {time}.", time=ago(oldest))
+
+
+def _size_tip(row: PassengerRow) -> str:
+    return tr(
+        "Completed passengers take {complete}, the others {incomplete}, logs {logs}.\n"
+        "What equal attachments have in common counts for the oldest passenger that has it.",
+        complete=size_in_words(row.space.complete),
+        incomplete=size_in_words(row.space.incomplete),
+        logs=size_in_words(row.space.logs),
+    )
 
 
 def _failing_mark(row: PassengerRow) -> Mark | None:

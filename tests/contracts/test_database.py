@@ -954,6 +954,11 @@ def test_space_follows_what_is_seated_completed_changed_and_removed(
     assert database.space(ROOT) == {}
 
 
+def test_the_whole_database_takes_more_than_its_passengers(database: Database) -> None:
+    database.seat(ROOT, entries(5, attachments=[Attachment.text("a.txt", "text")]))
+    assert database.whole_size() >= size_of(database).total > 0
+
+
 def test_clients_take_their_own_space(database: Database) -> None:
     database.create_client("demo")
     database.seat("demo", [entry()])

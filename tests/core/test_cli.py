@@ -374,6 +374,19 @@ def test_a_step_is_set_by_hand(folder: Path, stage: Stage) -> None:
     assert len(stage.pushed) == 5
 
 
+def test_space_is_told_by_client_passenger(folder: Path) -> None:
+    in_process(folder, "drive", "demo", "orders")
+    document = json.loads(in_process(folder, "space", "demo", "--json").stdout)
+    taken = document["clients"]["demo"]["orders"]
+    assert taken["complete"] > 0
+    assert taken["logs"] > 0
+    assert document["whole"] >= sum(taken.values())
+    shown = in_process(folder, "space").stdout
+    assert "orders" in shown
+    assert "The whole database in" in shown
+    assert "no client 'nobody'" in in_process(folder, "space", "nobody").stderr
+
+
 def test_logs_are_listed_and_read(folder: Path) -> None:
     in_process(folder, "drive", "demo", "orders")
     (log,) = answered(folder, "logs", "demo")

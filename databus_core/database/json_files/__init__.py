@@ -268,6 +268,10 @@ class JsonFiles(Database):
         with self._reading(client_id) as client:
             return client.space()
 
+    def whole_size(self) -> int:
+        with self._inside() as clients:
+            return sum(space.total for name in clients.ids() for space in clients[name].space().values())
+
     # Trips ------------------------------------------------------------------------------------------------------
 
     def record_trip(self, client_id: str, trip: TripRecord) -> None:

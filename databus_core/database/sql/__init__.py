@@ -35,6 +35,7 @@ from databus_core.database.sql.space import SpaceTaken
 from databus_core.database.sql.state_table import StateTable
 from databus_core.database.sql.store import Store
 from databus_core.database.sql.tables import Tables
+from databus_core.database.sql.whole_size import file_size, server_size
 from databus_core.database.sql.words import in_words
 from databus_core.database.sql.writer import Writer
 from databus_core.errors import ClosedError, DamagedError, DatabaseError, NotFoundError
@@ -336,6 +337,13 @@ class Sql(Database):
     def space(self, client_id: str) -> dict[str, Space]:
         with self._reading(client_id) as (parts, key):
             return parts.space.of(key)
+
+    def whole_size(self) -> int:
+        with self._inside() as parts:
+            if self._file is not None:
+                return file_size(self._file)
+            with parts.store.reading() as connection:
+                return server_size(connection, self._tables)
 
     # Trips ------------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from PySide6.QtGui import QAction
 from pytestqt.qtbot import QtBot
 
 from databus_core.model.ticket import DispatcherTicket
+from databus_core.plugins.observer import Change
 from databus_gui.main_window import MainWindow
 from databus_gui.pages.page import REFRESH_MS
 from databus_gui.pages.passengers import PassengersPage
@@ -60,6 +61,22 @@ def test_a_trip_shows_at_once(qtbot: QtBot, page: PassengersPage, stage: Stage, 
     expected = {"complete": "2", "waiting": "0", "failing": "1", "result": "errors"}
     qtbot.waitUntil(lambda: expected.items() <= cells(page, "orders").items())
     assert cells(page, "orders")["last"] != "never"
+
+
+def test_the_size_of_passengers_grows_and_shrinks_again(
+    qtbot: QtBot, page: PassengersPage, window: MainWindow, stage: Stage, drive: Callable, run: Callable
+) -> None:
+    def size() -> int:
+        return next(row.space.queue for row in map(page.model.row, range(2)) if row and row.route[1] == "orders")
+
+    assert cells(page, "orders")["size"] == "0 bytes"
+    stage.waiting = ["1", "2", "3"]
+    drive()
+    qtbot.waitUntil(lambda: cells(page, "orders")["complete"] == "3" and size() > 0)
+    assert cells(page, "orders")["size"].endswith((" bytes", " KB"))
+    assert page.whole_size.text().startswith("The whole database takes ")
+    run(window.session.dispatcher.change(lambda storage: storage.queue("acme").purge(), Change.QUEUE, "acme"))
+    qtbot.waitUntil(lambda: cells(page, "orders")["complete"] == "0" and size() == 0)
 
 
 def test_next_trip_counts_down_while_the_dispatcher_runs(
