@@ -27,7 +27,10 @@ class Rows(Generic[RowT]):
 
     rows: list[RowT]
     total: int
-    """How many rows match in all."""
+    """How many rows match in all; at least so many, and more than this page and those before it have, with `more`."""
+    more: bool = False
+    """Whether more may match than `total`: they were counted no further, as that takes long where very many have the
+    words of a text. Without a text, all are counted."""
 
 
 class QueueOrder(StrEnum):

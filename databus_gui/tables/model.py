@@ -86,6 +86,8 @@ class TableModel(QAbstractTableModel, Generic[RowT]):
         """First and last row in sight; the view tells it, `refresh` asks for these again."""
         self._fetch, self._row_id = fetch, row_id
         self._total: int | None = None
+        self.more = False
+        """Whether there may be more rows than `total`, which then grows while a person scrolls; see Rows.more."""
         self._pages: OrderedDict[int, list[RowT]] = OrderedDict()
         self._asked: set[int] = set()
         self._question = 0
@@ -110,7 +112,7 @@ class TableModel(QAbstractTableModel, Generic[RowT]):
         self._pages.clear()
         self._asked.clear()
         self._keep(0, rows.rows)
-        self._total = rows.total
+        self._total, self.more = rows.total, rows.more
         self.endResetModel()
         self.loaded.emit()
 
@@ -221,14 +223,19 @@ class TableModel(QAbstractTableModel, Generic[RowT]):
                 self._asked.discard(page)
         if question != self._question:
             return
-        if rows.total == self._total:
+        total = self._known_total(rows, self._total)
+        if total == self._total:
             self._keep(page, rows.rows)
-            last = min((page + 1) * PAGE, rows.total) - 1
+            last = min((page + 1) * PAGE, total) - 1
             if last >= page * PAGE:
                 self.dataChanged.emit(self.index(page * PAGE, 0), self.index(last, len(self.columns) - 1))
             self.loaded.emit()
         else:
             await self.refresh()
+
+    def _known_total(self, rows: Rows[RowT], before: int | None) -> int:
+        """How many rows there are after this answer: one that did not count all may know of fewer than another."""
+        return max(rows.total, before or 0) if rows.more else rows.total
 
     async def _pages_in_sight(self) -> tuple[OrderedDict[int, list[RowT]], int]:
         """The pages in sight, and where rows came or went also those where the rows in sight may be now."""
@@ -241,7 +248,10 @@ class TableModel(QAbstractTableModel, Generic[RowT]):
             number = wanted.pop(0)
             rows = await self._fetch(self._request(number))
             pages[number] = rows.rows
-            if rows.total != total:
+            self.more = rows.more
+            if rows.more:
+                total = self._known_total(rows, total)
+            elif rows.total != total:
                 total = rows.total
                 moved = range(max(0, first + total - before) // PAGE, max(0, last + total - before) // PAGE + 1)
                 wanted += [page for page in moved if page not in pages and page not in wanted and page * PAGE < total]

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from databus_core.database.sql import common_words, queue_pages, search, search_text
+from databus_core.database.sql import search_page, search_text
 from databus_core.model.attachment import Attachment
 from databus_core.model.client import ROOT
 from databus_core.model.query import Query, QueueOrder, QueueRow
@@ -257,25 +257,20 @@ FILTERS: list[dict[str, object]] = [
 ]
 
 
-def pages(database: Database, query: Query) -> tuple[list[QueueRow], set[int]]:
+def pages(database: Database, query: Query) -> tuple[list[QueueRow], set[tuple[int, bool]]]:
     """Every page of a query, and the totals that they say."""
     rows: list[QueueRow] = []
-    totals: set[int] = set()
+    totals: set[tuple[int, bool]] = set()
     while True:
         page = database.queue_rows(replace(query, after=rows[-1] if rows else None))
-        totals.add(page.total)
+        totals.add((page.total, page.more))
         if not page.rows:
             return rows, totals
         rows += page.rows
 
 
-@pytest.mark.parametrize("few", [0, 1000])
-@pytest.mark.parametrize("filters", FILTERS)
-def test_common_words_are_found_like_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filters: dict[str, object], few: int
-) -> None:
+def many_with_a_common_word(database: Database) -> None:
     random_ = random.Random(1)
-    database = SQLITE.opened(tmp_path)
     database.create_client("demo")
     made = [
         entry(
@@ -295,16 +290,48 @@ def test_common_words_are_found_like_others(
     database.remove(ROOT, [made[10].internal_id])
     database.seat(ROOT, [entry("common"), *made[50:]])  # some of these wait
     settle(database)
+
+
+@pytest.mark.parametrize("window", [1, 3, 8])
+@pytest.mark.parametrize("filters", FILTERS)
+def test_common_words_are_found_like_others(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filters: dict[str, object], window: int
+) -> None:
+    database = engine.opened(tmp_path)
+    many_with_a_common_word(database)
     query = Query(client_id=ROOT, text="comm", limit=4, **filters)  # type: ignore[arg-type]
-    expected = pages(database, query)
+    rows, totals = pages(database, query)
     third = database.queue_rows(replace(query, offset=8)).rows
-    monkeypatch.setattr(search, "COMMON", 3)
-    monkeypatch.setattr(common_words, "WINDOW", 3)
-    monkeypatch.setattr(queue_pages, "FEW", few)
-    assert pages(database, query) == expected
-    assert len(expected[0]) > 12
-    assert expected[1] == {len(expected[0])}
-    assert database.queue_rows(replace(query, offset=8)).rows == third == expected[0][8:12]
+    assert len(rows) > 12
+    assert totals == {(len(rows), False)}
+    monkeypatch.setattr(search_page, "WINDOW", window)
+    monkeypatch.setattr(search_page, "COUNTED", 6)
+    some, about = pages(database, query)
+    assert some == rows
+    ((total, more),) = about
+    assert 4 < total < len(rows) if more else total == len(rows)
+    assert database.queue_rows(replace(query, offset=8)).rows == third == rows[8:12]
+    database.close()
+
+
+def test_who_scrolls_through_what_common_words_find_is_told_of_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_page, "WINDOW", 3)
+    monkeypatch.setattr(search_page, "COUNTED", 6)
+    database = SQLITE.opened(tmp_path)
+    many_with_a_common_word(database)
+    query = Query(client_id=ROOT, text="comm", limit=4)
+    rows: list[QueueRow] = []
+    while True:
+        page = database.queue_rows(replace(query, offset=len(rows)))
+        rows += page.rows
+        if not page.more:
+            break
+        assert page.total > len(rows)
+    everything, _ = pages(database, query)
+    assert rows == everything[: len(rows)]
+    assert page.total == len(everything)
     database.close()
 
 

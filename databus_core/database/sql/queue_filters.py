@@ -11,7 +11,7 @@ from databus_core.database.sql.tables import COMPLETE, OPEN
 from databus_core.model.query import Query
 from databus_core.model.queue_entry import QueueStatus
 
-_PLAIN = {None, QueueStatus.INCOMPLETE, QueueStatus.COMPLETE}
+_PLAIN = {QueueStatus.INCOMPLETE, QueueStatus.COMPLETE}
 
 Conditions: TypeAlias = "list[ColumnElement[bool]]"
 
@@ -23,30 +23,15 @@ class Filters:
         self._entry = entry
         self._client_id = client_id
         self._query = query
-        self.of_client: ColumnElement[bool] = entry.c.client_id == client_id
-        self.times = self._times()
-        """The range of time."""
-        self._others = [*self._columns(), *self.times]
 
     def conditions(self, *, led: bool = False) -> Conditions:
         """All of them; `led` by another condition, which the database is to begin with and not with the client."""
-        client = self._entry.c.client_id + 0 == self._client_id if led else self.of_client
-        return [client, *self._others]
+        return [*self.indexed(led=led), *self.unindexed()]
 
-    @property
-    def is_all(self) -> bool:
-        """Whether no entry of the client is left out."""
-        return not self._others
-
-    @property
-    def is_tallied(self) -> bool:
-        """Whether it is known how many entries they leave."""
-        query = self._query
-        return not (query.source_system or query.id or query.attempts) and query.status in _PLAIN
-
-    def _columns(self) -> Conditions:
+    def indexed(self, *, led: bool = False) -> Conditions:
+        """Those that an index of the entries knows."""
         entry, query = self._entry.c, self._query
-        conditions: Conditions = []
+        conditions: Conditions = [(entry.client_id + 0 if led else entry.client_id) == self._client_id]
         if query.client_passenger:
             conditions.append(entry.client_passenger == query.client_passenger)
         if query.status is not None:
@@ -56,22 +41,24 @@ class Filters:
             if query.status not in _PLAIN:
                 # Whoever needs a decision has an error: there is an index of these.
                 conditions.append(entry.failing == literal_column("1"))
-                conditions.append(entry.decision == STATUS_NUMBERS[query.status])
         if query.has_error is not None:
             conditions.append(entry.failing == literal_column(str(int(query.has_error))))
+        if query.pulled_from is not None:
+            conditions.append(entry.pulled_at >= stored_time(query.pulled_from))
+        if query.pulled_until is not None:
+            conditions.append(entry.pulled_at < stored_time(query.pulled_until))
+        return conditions
+
+    def unindexed(self) -> Conditions:
+        """The others."""
+        entry, query = self._entry.c, self._query
+        conditions: Conditions = []
+        if query.status is not None and query.status not in _PLAIN:
+            conditions.append(entry.decision == STATUS_NUMBERS[query.status])
         if query.source_system:
             conditions.append(entry.source_system == query.source_system)
         if query.id:
             conditions.append(or_(entry.internal_id == query.id, entry.external_id == query.id))
         if query.attempts:
             conditions.append(entry.attempts >= query.attempts)
-        return conditions
-
-    def _times(self) -> Conditions:
-        pulled_at, query = self._entry.c.pulled_at, self._query
-        conditions: Conditions = []
-        if query.pulled_from is not None:
-            conditions.append(pulled_at >= stored_time(query.pulled_from))
-        if query.pulled_until is not None:
-            conditions.append(pulled_at < stored_time(query.pulled_until))
         return conditions

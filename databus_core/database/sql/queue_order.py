@@ -26,24 +26,17 @@ class Order:
             QueueOrder.STATUS: -entry.c.status,  # in the order of the words, "complete" before "incomplete"
         }
         self._order = query.order
-        self._keys = [by[query.order], *place] if query.order in by else place
+        self.keys = [by[query.order], *place] if query.order in by else place
         """What rows are sorted by; the last ones make it unique."""
         self._descending = query.descending
 
     def columns(self) -> list[ColumnElement[Any]]:
         """What rows are sorted by, each in its direction."""
-        return [key.desc() if self._descending else key.asc() for key in self._keys]
+        return [key.desc() if self._descending else key.asc() for key in self.keys]
 
     def behind(self, row: QueueRow) -> ColumnElement[bool]:
         """Whether a row comes after that one."""
-        return _later(self._keys, self._values(row), descending=self._descending)
-
-    def up_to(self, row: QueueRow) -> ColumnElement[bool]:
-        """Whether a row is that one or comes before it."""
-        values = self._values(row)
-        same = and_(*(key == value for key, value in zip(self._keys, values, strict=True)))
-        first = self._keys[0] >= values[0] if self._descending else self._keys[0] <= values[0]
-        return and_(first, or_(same, _later(self._keys, values, descending=not self._descending)))
+        return _later(self.keys, self._values(row), descending=self._descending)
 
     def _values(self, row: QueueRow) -> list[Any]:
         values: list[Any] = [stored_time(row.pulled_at), row.internal_id]

@@ -5,64 +5,76 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, union_all
 
-from databus_core.database.sql.common_words import CommonWords
-from databus_core.database.sql.search_index import Fts5
 from databus_core.database.sql.search_text import SearchText
 from databus_core.database.sql.search_words import Wanted
 from databus_core.database.sql.store import Store, begins, contains
+from databus_core.model.query import Query
 
-COMMON = 10_000
-"""What more entries have than this is common: no page of them is found by looking at all."""
+BACKLOG = 5000
+"""Entries that wait are looked through one by one: the newest ones, and no more than that. After a migration everything
+waits, and a search would take as long as one without an index."""
 
 
 class Search:
-    """What one text asks for, among one client's entries."""
+    """What a query's text asks for, among one client's entries."""
 
-    def __init__(self, store: Store, text: SearchText, client_id: int, wanted: str) -> None:
-        tables = store.tables
-        self._entry = tables.entry
-        self._change, self._progress = tables.search_change, tables.search_progress
+    def __init__(self, store: Store, text: SearchText, connection: Connection, client_id: int, query: Query) -> None:
+        self._tables = store.tables
+        self._entry = store.tables.entry
         self._index = text.index
         self._client = client_id
-        self._wanted = Wanted.by(wanted)
+        # No other index has external ids and source systems than that of words.
+        names = (name.replace('"', " ") for name in (query.id, query.source_system) if name)
+        self._wanted = Wanted.by(" ".join([*(f'"{name}"' for name in names), query.text]))
+        self._waiting = self._waiting_keys(connection)
 
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """Whether an entry is found: by its key among those that are."""
-        found = self._somewhere(self._entry, self._wanted.others)
-        if self._wanted.phrases:
-            keys = self._index.matching(self._wanted.phrases).union_all(*self._waiting())
-            found.append(self._entry.c.id.in_(keys))
-        return found
+    @property
+    def has_words(self) -> bool:
+        """Whether an index can be asked."""
+        return bool(self._wanted.phrases)
 
     @property
     def leads(self) -> bool:
         """Whether the database must be led to begin with the words; see WordIndex."""
-        return self._index.leads and bool(self._wanted.phrases)
+        return self._index.leads and self.has_words
+
+    def of_entry(self) -> list[ColumnElement[bool]]:
+        """What is asked of an entry's own columns: texts without a letter or digit."""
+        return self._somewhere(self._entry, self._wanted.others)
+
+    def by_index(self) -> ColumnElement[bool]:
+        """Whether an entry has the words: by its key among those that do."""
+        return self._entry.c.id.in_(union_all(self._index.matching(self._wanted.phrases), *self._waiting))
+
+    def by_text(self, key: ColumnElement[int]) -> ColumnElement[bool]:
+        """Whether the entry with that key has the words, of which `texts` is joined: it is looked through."""
+        found = self._index.alike(self._wanted.phrases)
+        return or_(found, key.in_(union_all(*self._waiting))) if self._waiting else found
 
     def _somewhere(self, entry: Any, terms: tuple[str, ...]) -> list[ColumnElement[bool]]:
         texts = (entry.c.external_id, entry.c.source_system, entry.c.error)
         return [or_(begins(entry.c.internal_id, term), *(contains(text, term) for text in texts)) for term in terms]
 
-    def _waiting(self) -> tuple[Select[Any], Select[Any]]:
+    def _waiting_keys(self, connection: Connection) -> list[Select[Any]]:
         """Keys of those that wait to be indexed and are found nevertheless."""
         entry = self._entry.alias("waiting")
-        until = select(self._progress.c.indexed_until).scalar_subquery()
+        progress, change = self._tables.search_progress.c, self._tables.search_change.c
+        # Asked for beforehand: of numbers, and not of subqueries, databases know how few rows they leave.
+        until, newest, first_change = connection.execute(
+            select(
+                select(progress.indexed_until).scalar_subquery(),
+                select(func.max(self._entry.c.id)).scalar_subquery(),
+                select(func.min(change.id)).scalar_subquery(),
+            )
+        ).one()
         terms = tuple(term for term in self._wanted.terms if term not in self._wanted.others)
         found = select(entry.c.id).where(entry.c.client_id + 0 == self._client, *self._somewhere(entry, terms))
-        changed = entry.c.id.in_(select(self._change.c.queue_entry_id))
-        return found.where(entry.c.id > until), found.where(changed)
-
-    def common(self, connection: Connection, *, count: bool) -> CommonWords | None:
-        """The same, where very many entries have the words and the index can be asked for a part of them; with their
-        number, if that is to be counted."""
-        phrases = self._wanted.phrases
-        if not isinstance(self._index, Fts5) or not phrases or self._wanted.others:
-            return None
-        rows = self._index.matching(phrases)
-        some = self._index.matching(phrases, self._client) if count else rows.limit(COMMON + 1)
-        number = connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()
-        if number <= COMMON:
-            return None
-        return CommonWords(rows, self._index.index.c.rowid, self._entry.c.id, self._waiting(), number)
+        keys: list[Select[Any]] = []
+        if newest is not None and newest > until:
+            keys.append(found.where(entry.c.id > max(until, newest - BACKLOG)))
+        if first_change is not None:
+            changed = select(change.queue_entry_id).where(change.id < first_change + BACKLOG)
+            keys.append(found.where(entry.c.id.in_(changed)))
+        return keys

@@ -60,15 +60,16 @@ class WordIndex:
         return select(self._texts.c.queue_entry_id).where(self._having(phrases))
 
     def _having(self, phrases: Sequence[Phrase]) -> ColumnElement[bool]:
-        return self._alike(phrases)
+        return self.alike(phrases)
 
-    def _alike(self, phrases: Sequence[Phrase]) -> ColumnElement[bool]:
+    def alike(self, phrases: Sequence[Phrase]) -> ColumnElement[bool]:
+        """Whether a text has all of these: it is looked through."""
         return and_(*(self._texts.c.words.like(phrase.pattern(self.mark)) for phrase in phrases))
 
     def _with_index(self, condition: ColumnElement[bool], phrases: Sequence[Phrase]) -> ColumnElement[bool]:
         """An index that knows words tells which texts to look through for phrases."""
         longer = [phrase for phrase in phrases if len(phrase.words) > 1]
-        return and_(condition, self._alike(longer)) if longer else condition
+        return and_(condition, self.alike(longer)) if longer else condition
 
 
 class Fts5(WordIndex):
@@ -104,11 +105,9 @@ class Fts5(WordIndex):
         connection.exec_driver_sql("INSERT INTO search_index (search_index, rank) VALUES ('merge', ?)", (pages,))
         return connection.exec_driver_sql("SELECT total_changes()").scalar_one() >= before + 2
 
-    def matching(self, phrases: Sequence[Phrase], client_id: int | None = None) -> Select[Any]:
-        """With a client, of its entries only, and looked up in no other table."""
+    def matching(self, phrases: Sequence[Phrase]) -> Select[Any]:
         asked = " AND ".join(_fts5(phrase) for phrase in phrases)
-        asked = f"words : ({asked})" + (f' AND client_id : "{client_id}"' if client_id is not None else "")
-        return select(self.index.c.rowid).where(self.index.c.search_index.op("MATCH")(asked))
+        return select(self.index.c.rowid).where(self.index.c.search_index.op("MATCH")(f"words : ({asked})"))
 
 
 class TsVector(WordIndex):

@@ -204,3 +204,28 @@ def click_section(qtbot: QtBot, view: TableView[int], section: int) -> None:
     header = view.horizontalHeader()
     place = QPoint(header.sectionViewportPosition(section) + 10, 8)
     qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=place)
+
+
+@dataclass
+class Uncounted(Store):
+    """Counts no further than a little behind the page."""
+
+    async def fetch(self, request: PageRequest) -> Rows[int]:
+        all_ = await super().fetch(request)
+        total = min(all_.total, request.offset + request.limit + 50)
+        return Rows(all_.rows, total, more=total < all_.total)
+
+
+def test_a_total_that_was_not_counted_to_its_end_grows_while_a_person_scrolls(loop: FairLoop, run: Callable) -> None:
+    model = make_model(Uncounted(list(range(PAGE * 3))))
+    run(model.restart())
+    assert (model.total, model.more) == (PAGE + 50, True)
+    for _ in range(20):
+        last = model.rowCount() - 1
+        model.visible_rows = (last - 5, last)
+        text(model, last)
+        run(asyncio.sleep(0.02))
+    assert (model.total, model.more) == (PAGE * 3, False)
+    text(model, 0)
+    run(asyncio.sleep(0.02))
+    assert text(model, 0) == "n0"
