@@ -42,10 +42,23 @@ def read_client(storage: Storage, client_id: str) -> Reading:
     """Read one client; in a worker thread. What is wrong with it is in the problems."""
     try:
         client, problems = storage.customizing.client(client_id)
+        said = [f"Client {client_id}: {problem}" for problem in problems]
+        if not problems:  # what the usable part of a configuration does not say may stand in the rest of it
+            said += _search_problems(storage, client_id, client)
         last_trips = storage.database.last_trips(client_id)
     except DatabusError as error:
         return Reading(None, (f"Client {client_id}: {error}",))
-    return Reading(client, tuple(f"Client {client_id}: {problem}" for problem in problems), last_trips)
+    return Reading(client, tuple(said), last_trips)
+
+
+def _search_problems(storage: Storage, client_id: str, client: Client) -> list[str]:
+    """Tell the database what a search shall find; answers why it cannot, which keeps nobody from travelling."""
+    wanted = [passenger.name for passenger in client.passengers if passenger.search_substrings]
+    try:
+        storage.database.search_substrings(client_id, wanted)
+    except DatabusError as error:
+        return [f"Client {client_id}: parts of words cannot be searched for: {error}"]
+    return []
 
 
 class Roster:

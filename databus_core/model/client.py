@@ -128,6 +128,11 @@ class ClientPassenger(_Document):
     log_keep_size: ByteSize | None = Field(
         default=None, description='Most bytes of its logs that are kept, such as "20 MB"; the newest always is.'
     )
+    search_substrings: bool = Field(
+        default=False,
+        description="Whether a search in a SQL database finds any part of a word of its passengers, and not only words "
+        "and their beginnings. Takes several times the room of the text, and longer to index.",
+    )
     sync_frequency: float = Field(default=1, gt=0, le=LONGEST_DAYS * 24 * 60, description="Minutes between two trips.")
 
     @property

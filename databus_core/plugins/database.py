@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -168,6 +168,15 @@ class Database(ABC):
     @abstractmethod
     def queue_rows(self, query: Query) -> Rows[QueueRow]:
         """One page of the queue."""
+
+    @abstractmethod
+    def search_substrings(self, client_id: str, client_passengers: Collection[str]) -> None:
+        """From now on, and until it is told otherwise, a query's text also finds what of these client passengers has it
+        inside of a word, from three characters on; of the client's others, words and their beginnings suffice.
+
+        What it needs for that it makes, or removes, behind the work of others. Told whenever a client's configuration
+        is read: costs nothing where nothing changes.
+        """
 
     @abstractmethod
     def queue_counts(self, client_id: str) -> dict[str, QueueCounts]:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import random
 import threading
 import time
+import zipfile
 from collections import defaultdict
 from dataclasses import replace
+from email.message import EmailMessage
 from pathlib import Path
 
+import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import func, select
 
 from databus_core.database.sql import search_page, search_text
 from databus_core.model.attachment import Attachment
 from databus_core.model.client import ROOT
+from databus_core.model.holder import Holder
 from databus_core.model.query import Query, QueueOrder, QueueRow
 from databus_core.model.queue_entry import QueueEntry, QueueStatus
 from databus_core.plugins.database import Database
@@ -120,6 +126,97 @@ def test_text_is_found_whatever_its_attachment_says_that_it_is(tmp_path: Path, d
     database = SQLITE.opened(tmp_path)
     seated(database, Attachment.binary("a.bin", data))
     assert found(database, '"müller" bestellt') == ["1"]
+    database.close()
+
+
+def zipped(**members: str) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in members.items():
+            archive.writestr(name.replace("__", "/").replace("_", "."), text)
+    return stream.getvalue()
+
+
+def workbook() -> bytes:
+    book, stream = openpyxl.Workbook(), io.BytesIO()
+    for row in (["Order", "Item", "Amount"], ["PO-77812", "Müller & Söhne", 4500012345], ["=1+1", True, 2.5]):
+        book.worksheets[0].append(row)
+    book.create_sheet("Second").append(["hidden treasure"])
+    book.save(stream)
+    return stream.getvalue()
+
+
+def mail() -> bytes:
+    message = EmailMessage()
+    message["From"], message["Subject"] = "Jürgen <j@shop.test>", "Bestellung über Schrauben"
+    message.set_content("Größe: drei Zoll\n" + "é" * 200, cte="quoted-printable")
+    message.add_attachment(workbook(), maintype="application", subtype="octet-stream", filename="inner.xlsx")
+    return message.as_bytes()
+
+
+ODS = '<a xmlns:t="urn:t"><t:p>PO-<t:s>778</t:s>12</t:p><t:p>Müller</t:p></a>'
+
+
+@pytest.mark.parametrize(
+    ("data", "present", "absent"),
+    [
+        (workbook(), ["po-77812", '"müller söhne"', "4500012345", "hidden treasure", "amount"], ["sharedstrings"]),
+        (zipped(mimetype="ods", content_xml=ODS), ["po-77812", "müller"], ["mimetype"]),
+        (zipped(orders__po4711_csv="secret"), ["po4711", "orders"], ["secret"]),
+        (mail(), ["jürgen", "über schrauben", "größe", "inner.xlsx", "4500012345", "po-77812"], []),
+    ],
+    ids=["xlsx", "ods", "zip", "mail"],
+)
+def test_the_text_inside_of_documents_is_found(
+    tmp_path: Path, data: bytes, present: list[str], absent: list[str]
+) -> None:
+    database = SQLITE.opened(tmp_path)
+    seated(database, Attachment.binary("a.bin", data))
+    assert [text for text in present if found(database, text) != ["1"]] == []
+    assert [text for text in absent if found(database, text)] == []
+    database.close()
+
+
+def test_a_document_larger_than_other_attachments_is_looked_through(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("xl/media/picture.png", bytes(3 << 20))
+        archive.writestr("xl/sharedStrings.xml", "<sst><si><t>treasure</t></si></sst>")
+    database = SQLITE.opened(tmp_path)
+    seated(database, Attachment.binary("a.xlsx", stream.getvalue()))
+    assert found(database, "treasure") == ["1"]
+    database.close()
+
+
+BOMB = "<sst>" + "<si><t>x</t></si>" * 4_000_000 + "<si><t>behind</t></si></sst>"
+BROKEN = {
+    "cut off": workbook()[:-200],
+    "no XML": zipped(xl__sharedStrings_xml="<sst><si>&&"),
+    "document type": zipped(xl__sharedStrings_xml='<!DOCTYPE s [<!ENTITY e "x">]><sst>&e;</sst>'),
+    "nothing but a beginning": b"PK\x03\x04",
+}
+
+
+@pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
+def test_a_broken_document_is_remarked_once_and_holds_nobody_up(tmp_path: Path, data: bytes) -> None:
+    remarks: list[str] = []
+    database = SQLITE.make(tmp_path, remark=remarks.append)
+    database.open(Holder("tests"))
+    made = seated(database, Attachment.binary("orders.xlsx", data))
+    made.notification.fail("again")
+    database.update(ROOT, [made])
+    settle(database)
+    assert found(database, "orders.xlsx again") == ["1"]
+    (remark,) = remarks
+    assert remark.startswith(f"Attachment 'orders.xlsx' of passenger {made.internal_id} cannot be looked through: ")
+    database.close()
+
+
+def test_a_document_that_unpacks_to_much_is_looked_through_at_its_beginning(tmp_path: Path) -> None:
+    database = SQLITE.opened(tmp_path)
+    seated(database, Attachment.binary("bomb.xlsx", zipped(xl__sharedStrings_xml=BOMB)))
+    assert found(database, "x bomb") == ["1"]
+    assert found(database, "behind") == []
     database.close()
 
 
@@ -240,6 +337,83 @@ def test_a_reader_beside_finds_what_is_indexed_and_what_is_not(tmp_path: Path) -
     assert found(reader, "fresh") == ["fresh"]
     reader.close()
     database.close()
+
+
+# Parts of words -----------------------------------------------------------------------------------------------------
+
+
+def until_found(database: Database, text: str, expected: list[str]) -> None:
+    until = time.monotonic() + PATIENCE
+    while sorted(found(database, text)) != sorted(expected):
+        assert time.monotonic() < until, f"{text!r} finds {found(database, text)}, not {expected}"
+        time.sleep(0.02)
+
+
+PARTS = ["raube", "MSCHR", "chrauben m8", "ord-12", "xx0"]
+
+
+@pytest.mark.parametrize("window", [1, 2048])
+def test_parts_of_words_are_found_of_those_client_passengers_that_want_it(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, window: int
+) -> None:
+    monkeypatch.setattr(search_page, "WINDOW", window)
+    database = engine.opened(tmp_path)
+    text = Attachment.text("a.txt", "Umschraubenschrauben M8, xyORD-12 00x")
+    database.seat(ROOT, [entry("w", client_passenger="wanting", attachments=[text]), entry("o", attachments=[text])])
+    settle(database)
+    assert [found(database, part) for part in PARTS] == [[]] * len(PARTS)
+    database.search_substrings(ROOT, ["wanting"])
+    until_found(database, "raube", ["w"])
+    assert [found(database, part) for part in PARTS] == [["w"]] * 4 + [[]]
+    assert found(database, "au") == []
+    assert found(database, "raube", client_passenger="orders") == []
+    assert [found(database, both) for both in ("raube m8", "raube zzz", '"raube"')] == [["w"], [], []]
+    assert sorted(found(database, "umschrau")) == ["o", "w"]
+    late = entry("late", client_passenger="wanting", attachments=[text])
+    database.seat(ROOT, [late])
+    until_found(database, "raube", ["w", "late"])
+    late.attachments[0].set_text("Dübelkiste")
+    database.update(ROOT, [late])
+    until_found(database, "belkis", ["late"])
+    assert found(database, "raube") == ["w"]
+    database.remove(ROOT, [late.internal_id])
+    assert found(database, "belkis") == []
+    database.close()
+
+
+def test_parts_of_words_are_found_no_more_when_nobody_wants_it(engine: Engine, tmp_path: Path) -> None:
+    database = engine.opened(tmp_path)
+    texts = [Attachment.text("a.txt", f"Umschrauben{number}") for number in range(120)]
+    database.seat(ROOT, [entry(str(number), attachments=[text]) for number, text in enumerate(texts)])
+    settle(database)
+    passenger = entry("x").client_passenger
+    everybody = [str(number) for number in range(120)]
+    database.search_substrings(ROOT, [passenger])
+    until_found(database, "schraub", everybody)
+    database.close()
+    database = engine.opened(tmp_path)
+    assert sorted(found(database, "schraub")) == sorted(everybody)
+    database.search_substrings(ROOT, [])
+    assert found(database, "schraub") == []
+    database.search_substrings(ROOT, [passenger])  # thought better of it
+    until_found(database, "schraub", everybody)
+    database.search_substrings(ROOT, [])
+    database.close()
+    database = engine.opened(tmp_path)
+    until = time.monotonic() + PATIENCE
+    while parts_kept(database):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert found(database, "umschrauben7 a.txt")
+    database.search_substrings(ROOT, [passenger])
+    until_found(database, "schraub", everybody)
+    database.close()
+
+
+def parts_kept(database: Database) -> int:
+    store = database._parts.store  # type: ignore[attr-defined]
+    with store.reading() as connection:
+        return connection.execute(select(func.count()).select_from(store.tables.substring)).scalar_one()
 
 
 # Common words -------------------------------------------------------------------------------------------------------

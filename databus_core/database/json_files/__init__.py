@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import tempfile
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -215,6 +215,10 @@ class JsonFiles(Database):
     def queue_rows(self, query: Query) -> Rows[QueueRow]:
         with self._reading(query.client_id) as client:
             return client.queue.rows(query)
+
+    def search_substrings(self, client_id: str, client_passengers: Collection[str]) -> None:
+        with self._writing(client_id):
+            pass  # every text is looked for anywhere
 
     def queue_counts(self, client_id: str) -> dict[str, QueueCounts]:
         with self._reading(client_id) as client:

@@ -6,7 +6,7 @@ tables.py says what is kept, connect.py how each kind is used, writer.py who wri
 from __future__ import annotations
 
 import functools
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -56,11 +56,11 @@ from databus_core.plugins.plugin import validated
 class Parts:
     """What an open database is made of."""
 
-    def __init__(self, store: Store, place: str) -> None:
+    def __init__(self, store: Store, place: str, remark: Callable[[str], None]) -> None:
         self.store = store
         self.clients = ClientTable(store, place)
         self.contents = Contents(store)
-        self.search = SearchText(store)
+        self.search = SearchText(store, remark)
         self.queue = QueueTable(store, self.contents, self.search)
         self.view = QueueView(store, self.contents)
         self.pages = QueuePages(store, self.search)
@@ -116,14 +116,15 @@ class Sql(Database):
         self._engines = engines = Engines.to(self._url)
         writer = Writer(functools.partial(self._connected, engines, holder), self._forget, self._hold.leave)
         self._store = store = Store(self._tables, engines.reader, writer)
-        parts = Parts(store, self._place)
+        parts = Parts(store, self._place, self.context.remark)
         store.write(parts.contents.clean)
         store.write(parts.search.prepare)
         if ROOT not in parts.clients.names():
             parts.clients.create(ROOT)
         if self._disk is not None:
             self._disk.look()
-        self._indexer = Indexer(store, parts.search, SearchSource(store, parts.contents), self._shrink)
+        source = SearchSource(store, parts.contents, self.context.remark)
+        self._indexer = Indexer(store, parts.search, source, self._shrink)
         return parts
 
     def _connected(self, engines: Engines, holder: Holder) -> Connection:
@@ -144,7 +145,7 @@ class Sql(Database):
         self._store = Store(self._tables, Engines.to(self._url).reader, None)
         with self._store.reading() as connection:
             require(connection, self._tables.metadata.schema, self._place)
-        return Parts(self._store, self._place)
+        return Parts(self._store, self._place, self.context.remark)
 
     def close(self) -> None:
         self._gate.close()
@@ -279,6 +280,10 @@ class Sql(Database):
     def queue_rows(self, query: Query) -> Rows[QueueRow]:
         with self._reading(query.client_id) as (parts, key):
             return parts.pages.rows(key, query)
+
+    def search_substrings(self, client_id: str, client_passengers: Collection[str]) -> None:
+        with self._writing(client_id) as (parts, key):
+            parts.search.want_substrings(key, client_passengers)
 
     def queue_counts(self, client_id: str) -> dict[str, QueueCounts]:
         with self._reading(client_id) as (parts, key):

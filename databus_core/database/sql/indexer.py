@@ -64,7 +64,7 @@ class Indexer:
             batch = self._source.next_batch()
             if batch is not None:
                 self._index(batch)
-            elif not self._tidied():
+            elif not self._text.substrings.step() and not self._tidied():
                 return
             if self._text.uses != uses:
                 uses = self._text.uses

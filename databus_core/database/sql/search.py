@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, select, union_all
 
 from databus_core.database.sql.search_text import SearchText
 from databus_core.database.sql.search_words import Wanted
@@ -28,6 +28,10 @@ class Search:
         # No other index has external ids and source systems than that of words.
         names = (name.replace('"', " ") for name in (query.id, query.source_system) if name)
         self._wanted = Wanted.by(" ".join([*(f'"{name}"' for name in names), query.text]))
+        self._connection = connection
+        is_long = any(phrase.may_be_part for phrase in self._wanted.phrases)
+        has_substrings = is_long and text.substrings.any_of(connection, client_id)
+        self._parts = text.substrings.index if has_substrings else None
         self._waiting = self._waiting_keys(connection)
 
     @property
@@ -46,12 +50,22 @@ class Search:
 
     def by_index(self) -> ColumnElement[bool]:
         """Whether an entry has the words: by its key among those that do."""
-        return self._entry.c.id.in_(union_all(self._index.matching(self._wanted.phrases), *self._waiting))
+        matching = self._index.matching(self._connection, self._wanted.phrases)
+        parts = [self._parts.matching(self._wanted.phrases)] if self._parts else []
+        return self._entry.c.id.in_(union_all(matching, *parts, *self._waiting))
 
     def by_text(self, key: ColumnElement[int]) -> ColumnElement[bool]:
         """Whether the entry with that key has the words, of which `texts` is joined: it is looked through."""
-        found = self._index.alike(self._wanted.phrases)
-        return or_(found, key.in_(union_all(*self._waiting))) if self._waiting else found
+        phrases = self._wanted.phrases
+        found = [self._index.alike(phrases)]
+        if self._parts:
+            part = self._tables.part
+            found.append(
+                exists(select(part.c.queue_entry_id).where(part.c.queue_entry_id == key, self._parts.alike(phrases)))
+            )
+        if self._waiting:
+            found.append(key.in_(union_all(*self._waiting)))
+        return or_(*found)
 
     def _somewhere(self, entry: Any, terms: tuple[str, ...]) -> list[ColumnElement[bool]]:
         texts = (entry.c.external_id, entry.c.source_system, entry.c.error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -12,8 +13,10 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
+    case,
     cast,
     column,
+    func,
     literal_column,
     select,
     table,
@@ -26,6 +29,9 @@ from databus_core.database.sql.search_words import Phrase
 
 PAGES_AT_ONCE = 64
 """Pages of FTS5, of 4 KiB, that are written anew in one transaction."""
+
+SAMPLE = 300
+"""Texts that tell which words are rare."""
 
 TextRow: TypeAlias = "tuple[int, int, str]"
 """Key of an entry, its client, its words."""
@@ -55,21 +61,13 @@ class WordIndex:
         more to do. A server does that by itself."""
         return False
 
-    def matching(self, phrases: Sequence[Phrase]) -> Select[Any]:
+    def matching(self, connection: Connection, phrases: Sequence[Phrase]) -> Select[Any]:
         """Keys of the entries that have all of these."""
-        return select(self._texts.c.queue_entry_id).where(self._having(phrases))
-
-    def _having(self, phrases: Sequence[Phrase]) -> ColumnElement[bool]:
-        return self.alike(phrases)
+        return select(self._texts.c.queue_entry_id).where(self.alike(phrases))
 
     def alike(self, phrases: Sequence[Phrase]) -> ColumnElement[bool]:
         """Whether a text has all of these: it is looked through."""
         return and_(*(self._texts.c.words.like(phrase.pattern(self.mark)) for phrase in phrases))
-
-    def _with_index(self, condition: ColumnElement[bool], phrases: Sequence[Phrase]) -> ColumnElement[bool]:
-        """An index that knows words tells which texts to look through for phrases."""
-        longer = [phrase for phrase in phrases if len(phrase.words) > 1]
-        return and_(condition, self.alike(longer)) if longer else condition
 
 
 class Fts5(WordIndex):
@@ -105,44 +103,67 @@ class Fts5(WordIndex):
         connection.exec_driver_sql("INSERT INTO search_index (search_index, rank) VALUES ('merge', ?)", (pages,))
         return connection.exec_driver_sql("SELECT total_changes()").scalar_one() >= before + 2
 
-    def matching(self, phrases: Sequence[Phrase]) -> Select[Any]:
+    def matching(self, connection: Connection, phrases: Sequence[Phrase]) -> Select[Any]:
         asked = " AND ".join(_fts5(phrase) for phrase in phrases)
         return select(self.index.c.rowid).where(self.index.c.search_index.op("MATCH")(f"words : ({asked})"))
 
 
-class TsVector(WordIndex):
-    """PostgreSQL: knows words and their beginnings."""
+class IndexOfWords(WordIndex, ABC):
+    """Of a server: knows words and their beginnings, and is slow with words that very many entries have. So it is asked
+    for the rare ones; the texts that it leads to are looked through for the rest, and for phrases."""
+
+    def matching(self, connection: Connection, phrases: Sequence[Phrase]) -> Select[Any]:
+        words = _as_phrases(phrases)
+        rare = self._rare(connection, words) if len(words) > 1 else words
+        found = select(self._texts.c.queue_entry_id).where(self._having(rare))
+        return found if rare == list(phrases) else found.where(self.alike(phrases))
+
+    def _rare(self, connection: Connection, words: Sequence[Phrase]) -> list[Phrase]:
+        """Those that few of the newest texts have, or else the one that the fewest have."""
+        newest = self._texts.c.queue_entry_id.desc()
+        sample = select(self._texts.c.words).order_by(newest).limit(SAMPLE).subquery()
+        having = (func.sum(case((sample.c.words.like(word.pattern(self.mark)), 1), else_=0)) for word in words)
+        counted = [int(number or 0) for number in connection.execute(select(*having)).one()]
+        most = max(min(counted), SAMPLE // 50)
+        return [word for word, number in zip(words, counted, strict=True) if number <= most]
+
+    @abstractmethod
+    def _having(self, words: Sequence[Phrase]) -> ColumnElement[bool]:
+        """Whether the index knows these single words of a text."""
+
+
+class TsVector(IndexOfWords):
+    """PostgreSQL."""
 
     longest = 1_000_000  # a tsvector ends at 1 MiB
 
-    def _having(self, phrases: Sequence[Phrase]) -> ColumnElement[bool]:
-        asked = " & ".join(f"'{word}'{ending}" for word, ending in _endings(phrases, ":*"))
+    def _having(self, words: Sequence[Phrase]) -> ColumnElement[bool]:
+        asked = " & ".join(f"'{word.words[0]}'{'' if word.whole else ':*'}" for word in words)
         # To the letter what the migration made an index of.
         lexemes = "array_to_tsvector(string_to_array(btrim(words), ' '))"
-        return self._with_index(literal_column(lexemes).bool_op("@@")(cast(asked, TSQUERY)), phrases)
+        return literal_column(lexemes).bool_op("@@")(cast(asked, TSQUERY))
 
 
-class Fulltext(WordIndex):
-    """MariaDB: knows words and their beginnings, but no words that are short or very common; marked, none are."""
+class Fulltext(IndexOfWords):
+    """MariaDB, which leaves out words that are short or very common; marked, none are."""
 
     mark = "xx"
 
-    def _having(self, phrases: Sequence[Phrase]) -> ColumnElement[bool]:
-        asked = " ".join(f"+{self.mark}{word}{ending}" for word, ending in _endings(phrases, "*"))
-        found = match(self._texts.c.words, against=asked, in_boolean_mode=True)
-        return self._with_index(type_coerce(found, Boolean), phrases)
+    def _having(self, words: Sequence[Phrase]) -> ColumnElement[bool]:
+        asked = " ".join(f"+{self.mark}{word.words[0]}{'' if word.whole else '*'}" for word in words)
+        return type_coerce(match(self._texts.c.words, against=asked, in_boolean_mode=True), Boolean)
 
 
 def _fts5(phrase: Phrase) -> str:
     return f'"{" ".join(phrase.words)}"{"" if phrase.whole else "*"}'
 
 
-def _endings(phrases: Sequence[Phrase], open_end: str) -> list[tuple[str, str]]:
-    """Every word, with that ending where it may go on."""
-    found: list[tuple[str, str]] = []
+def _as_phrases(phrases: Sequence[Phrase]) -> list[Phrase]:
+    """Every word for itself."""
+    found: list[Phrase] = []
     for phrase in phrases:
-        found += [(word, "") for word in phrase.words[:-1]]
-        found.append((phrase.words[-1], "" if phrase.whole else open_end))
+        found += [Phrase((word,), whole=True) for word in phrase.words[:-1]]
+        found.append(Phrase(phrase.words[-1:], phrase.whole))
     return found
 
 

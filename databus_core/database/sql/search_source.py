@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from databus_core.database.sql.content import CHUNK, Contents
+from databus_core.database.sql.documents import LARGEST, is_document, text_of
 from databus_core.database.sql.readable import READ, text_in
 from databus_core.database.sql.search_words import indexed
 from databus_core.database.sql.store import Store, fetched
@@ -43,7 +44,11 @@ class _Attached:
 class SearchSource:
     """Reads in the indexer's thread."""
 
-    def __init__(self, store: Store, contents: Contents) -> None:
+    def __init__(self, store: Store, contents: Contents, remark: Callable[[str], None]) -> None:
+        """`remark` is told, once, of an attachment that cannot be looked through."""
+        self._remark = remark
+        self._remarked: set[int] = set()
+        """Contents."""
         self._store = store
         self._contents = contents
         self._tables: Tables = store.tables
@@ -103,10 +108,23 @@ class SearchSource:
                 texts[key].append(error)
             attached = self._attached(connection, keys)
             small = self._small(connection, {each.content for each in attached if each.size <= CHUNK})
+        names = {key: internal_id for key, _, internal_id, *_ in rows}
         for each in attached:
-            data = small[each.content] if each.content in small else self._first(each)
-            texts[each.entry] += [each.name, text_in(data)]
+            data = small[each.content] if each.content in small else self._beginning(each)
+            texts[each.entry] += [each.name, self._text(each, data, names.get(each.entry, ""))]
         return [(key, client, indexed([*ids, *texts[key]], longest, mark)) for key, client, *ids in rows]
+
+    def _text(self, attached: _Attached, data: bytes, passenger: str) -> str:
+        try:
+            return text_of(attached.name, data)
+        except Exception as error:  # noqa: BLE001 - what libraries raise on broken files is theirs; the indexer goes on
+            if attached.content not in self._remarked:
+                self._remarked.add(attached.content)
+                self._remark(
+                    f"Attachment {attached.name!r:.200} of passenger {passenger} cannot be looked through: "
+                    f"{str(error) or type(error).__name__:.200}. A search finds it by its name only."
+                )
+            return text_in(data)
 
     def _small(self, connection: Connection, content_ids: set[int]) -> dict[int, bytes]:
         content = self._tables.content.c
@@ -114,10 +132,12 @@ class SearchSource:
         found: Sequence[tuple[Any, ...]] = fetched(connection, query) if content_ids else []
         return {content_id: bytes(data) for content_id, data in found}
 
-    def _first(self, attached: _Attached) -> bytes:
-        """The part of a content that is looked at; nothing when it is gone, of which a change is noted."""
+    def _beginning(self, attached: _Attached) -> bytes:
+        """What of a content is looked at; nothing when it is gone, of which a change is noted."""
         try:
             with self._contents.stored(attached.content, attached.size).open() as stream:
-                return stream.read(READ)
+                data = stream.read(READ)
+                whole = attached.size <= LARGEST and is_document(attached.name, data)
+                return data + stream.read(LARGEST - len(data)) if whole else data
         except OSError:
             return b""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from sqlalchemy import Connection, func, select, update
 
 from databus_core.database.sql.search_index import KINDS, TextRow, WordIndex
 from databus_core.database.sql.statement import deleting, inserting
 from databus_core.database.sql.store import Store, in_bunches
+from databus_core.database.sql.substrings import Substrings
 
 ONLY_ROW = 1
 """Key of the one row of search_progress."""
@@ -20,12 +21,13 @@ DROPPED = 5000
 class SearchText:
     """Words of the entries of every client. Entries behind the progress wait, and those of which a change is noted."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, remark: Callable[[str], None]) -> None:
         self._store = store
         tables, dialect = store.tables, store.dialect
         self._entry, self._text = tables.entry, tables.search_text
         self._change, self._progress = tables.search_change, tables.search_progress
         self.index: WordIndex = KINDS.get(dialect.name, WordIndex)(tables.search_text)
+        self.substrings = Substrings(store, self.index.mark, remark)
         self._insert = inserting(self._text, dialect)
         self._delete = deleting(self._text, dialect, "queue_entry_id")
         self._note = inserting(self._change, dialect)
@@ -36,6 +38,11 @@ class SearchText:
         self._dropped = 0
         self.is_tidying = False
         """Whether the index is being made smaller."""
+
+    def want_substrings(self, client_id: int, client_passengers: Collection[str]) -> None:
+        """See Database.search_substrings."""
+        if self.substrings.want(client_id, client_passengers):
+            self.waiting.set()
 
     def used(self) -> None:
         """Entries were seated, changed or removed."""
@@ -59,6 +66,7 @@ class SearchText:
         newest = select(func.coalesce(func.max(self._entry.c.id), 0)).scalar_subquery()
         until = self._progress.c.indexed_until
         connection.execute(update(self._progress).where(until > newest).values(indexed_until=newest))
+        self.substrings.prepare(connection, newest)
 
     def note(self, connection: Connection, keys: Sequence[int]) -> None:
         """These entries have changed."""
@@ -69,9 +77,12 @@ class SearchText:
         self._dropped += len(keys)
         self._clear(connection, keys)
 
-    def _clear(self, connection: Connection, keys: Sequence[int]) -> None:
+    def _clear(self, connection: Connection, keys: Sequence[int]) -> dict[int, int]:
+        """Answers whose parts of words were in an index, too."""
+        had = self.substrings.remove(connection, keys)
         self.index.remove(connection, keys)
         self._delete.run(connection, [(key,) for key in keys])
+        return had
 
     def keep(self, connection: Connection, rows: Sequence[TextRow], until: int | None, changes: Sequence[int]) -> None:
         """Store entries' words, in place of those they had. Nobody waits any more up to `until`, nor for `changes`."""
@@ -79,9 +90,10 @@ class SearchText:
         for some in in_bunches([row[0] for row in rows]):
             present.update(connection.execute(select(self._entry.c.id).where(self._entry.c.id.in_(some))).scalars())
         kept = [row for row in rows if row[0] in present]
-        self._clear(connection, [row[0] for row in kept])
+        had = self._clear(connection, [row[0] for row in kept])
         self._insert.run(connection, kept)
         self.index.add(connection, kept)
+        self.substrings.put_back(connection, had, {key: words for key, _, words in kept})
         for some in in_bunches(changes):
             connection.execute(self._change.delete().where(self._change.c.id.in_(some)))
         if until is not None:

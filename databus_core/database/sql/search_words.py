@@ -12,6 +12,9 @@ from databus_core.model.query import terms
 LONGEST_WORD = 64
 """Characters of a word; longer ones are found by these. What is longer is no word but encoded data."""
 
+SHORTEST_PART = 3
+"""Characters by which any part of a word is found: trigrams have so many."""
+
 PIECE = 1 << 15
 """Characters that are taken apart at once: no other thread of Python runs meanwhile."""
 
@@ -61,6 +64,15 @@ class Phrase:
         """What LIKE finds it by; words have no characters that mean something to it."""
         line = "".join(f" {mark}{word}" for word in self.words)
         return f"%{line} %" if self.whole else f"%{line}%"
+
+    @property
+    def may_be_part(self) -> bool:
+        """Whether it is long enough to be found inside of words, and not meant as whole ones."""
+        return not self.whole and len(" ".join(self.words)) >= SHORTEST_PART
+
+    def part_pattern(self) -> str:
+        """What LIKE finds it by where it may begin inside of a word."""
+        return f"%{' '.join(self.words)}%" if self.may_be_part else self.pattern()
 
 
 @dataclass(frozen=True, slots=True)

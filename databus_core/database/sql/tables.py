@@ -334,6 +334,25 @@ class Tables:
         """Entries whose words must be indexed anew, once per change."""
         self.search_progress = self._table("search_progress", _key(), _required("indexed_until", _whole()))
         """One row: entries with higher keys are not indexed yet. So seating writes nothing for the search."""
+        self.substring = self._table(
+            "search_substring",
+            _key(),
+            self._of("client"),
+            _required("client_passenger", _name()),
+            _required("indexed_until", _whole()),
+            _required("wanted", SmallInteger()),
+            UniqueConstraint("client_id", "client_passenger", name="search_substring_passenger"),
+        )
+        """Client passengers that any part of a word finds, with their own progress; not `wanted` any more: that go."""
+        self.part = self._table(
+            "search_part",
+            Column("queue_entry_id", _whole(), primary_key=True, autoincrement=False),
+            _required("search_substring_id", _whole()),
+            _required("words", _long()),
+            Index("search_part_substring", "search_substring_id"),
+        )
+        """The words of their entries once more, without marks. Whoever switches the first one on makes an index of
+        trigrams of them, where the kind of database has such; see substrings.py."""
 
 
 def _partial(name: str, condition: Any, *columns: str) -> Index:

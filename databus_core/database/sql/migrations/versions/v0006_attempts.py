@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mssql, mysql
 
 revision = "0006"
-down_revision = "0003"
+down_revision = "0005"
 
 _MARIADB: dict[str, Any] = {
     f"{dialect}_{option}": value
