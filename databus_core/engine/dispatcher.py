@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import threading
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -46,6 +47,8 @@ STORAGE_THREADS = 4
 CLOSE_SECONDS = 2.0
 """How long trips that were left may keep the database from being closed: they may hang while it stores what they gave
 it, such as the content of an attachment that its source never ends."""
+_logger = logging.getLogger("databus.database")
+"""Gets the remarks of the database."""
 
 
 class Dispatcher:
@@ -411,7 +414,9 @@ class Dispatcher:
     def _open_storage(self, ticket: DispatcherTicket, factories: Factories) -> Storage:
         """In a worker thread: a new storage over the ticket's database, held by this process."""
         holder = Holder(self._program, control=self._control.address if self._control else "")
-        return Storage(factories.opened(holder, self._events.failed), ticket, factories)
+        on_indexed = functools.partial(self._events.changed, Change.SEARCH, "")
+        database = factories.opened(holder, self._events.failed, _logger.info, on_indexed)
+        return Storage(database, ticket, factories)
 
     @staticmethod
     def _observer_of(ticket: DispatcherTicket, factory: Factory) -> DispatcherObserver | None:

@@ -14,7 +14,7 @@ from databus_core.model.holder import Holder
 from databus_core.model.passenger import Passenger
 from databus_core.model.problem import Problem
 from databus_core.model.ticket import DispatcherTicket
-from databus_core.plugins.database import Database, DatabaseContext, ignored
+from databus_core.plugins.database import Database, DatabaseContext, ignored, unwatched
 from databus_core.plugins.factory import Factory, add_plugin_folder
 from databus_core.plugins.plugin import ArgumentsError
 from databus_core.plugins.processor import Processor
@@ -75,11 +75,20 @@ class Factories(Factory):
             causes = ExceptionGroup("modules that cannot be used", list(errors.values()))
             raise TicketError(ticket.file or "Ticket", *problems) from causes
 
-    def database(self, report: Callable[[str], None], remark: Callable[[str], None] = ignored) -> Database:
+    def database(
+        self,
+        report: Callable[[str], None],
+        remark: Callable[[str], None] = ignored,
+        on_indexed: Callable[[], None] = unwatched,
+    ) -> Database:
         """The ticket's database, not open yet. Raises TicketError that names its module or each wrong argument."""
         ticket = self._ticket
         context = DatabaseContext(
-            folder=ticket.folder, arguments=ticket.database_arguments, report=report, remark=remark
+            folder=ticket.folder,
+            arguments=ticket.database_arguments,
+            report=report,
+            remark=remark,
+            on_indexed=on_indexed,
         )
         with self._arguments_named():
             try:
@@ -91,10 +100,14 @@ class Factories(Factory):
                 raise TicketError(ticket.file or "Ticket", problem) from error
 
     def opened(
-        self, holder: Holder | None, report: Callable[[str], None], remark: Callable[[str], None] = ignored
+        self,
+        holder: Holder | None,
+        report: Callable[[str], None],
+        remark: Callable[[str], None] = ignored,
+        on_indexed: Callable[[], None] = unwatched,
     ) -> Database:
         """The ticket's database, open; see Database.open. Raises TicketError as `database` does, DatabaseError."""
-        database = self.database(report, remark)
+        database = self.database(report, remark, on_indexed)
         with self._arguments_named():
             database.open(holder)
         return database

@@ -181,6 +181,23 @@ class LogRow:
     """Bytes on disk."""
 
 
+MUCH_WAITS = 1000
+"""Fewer passengers are indexed within a moment; nobody need be told of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchProgress:
+    """How many passengers, of all clients, are found by everything that they have."""
+
+    indexed: int = 0
+    total: int = 0
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether so many wait that a person should know."""
+        return self.total - self.indexed >= MUCH_WAITS
+
+
 @dataclass(frozen=True, slots=True)
 class QueueCounts:
     """How many entries one client passenger has in the queue."""

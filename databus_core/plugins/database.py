@@ -14,7 +14,7 @@ from databus_core.model.customizing import CustomizingBackup
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry
 from databus_core.model.passenger import Json
-from databus_core.model.query import LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows
+from databus_core.model.query import LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows, SearchProgress
 from databus_core.model.queue_entry import QueueEntry
 from databus_core.model.space import Space
 from databus_core.model.trip import TripRecord
@@ -23,6 +23,10 @@ from databus_core.plugins.plugin import Plugin
 
 def ignored(_remark: str) -> None:
     """For who does not want to hear remarks."""
+
+
+def unwatched() -> None:
+    """For who does not want to hear of progress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,8 @@ class DatabaseContext:
     """Told, in words and from any thread, what a person must know and no caller waits for: a damaged file, say."""
     remark: Callable[[str], None] = ignored
     """Told in the same way what harms nothing and may still be a mistake: a foreign file that is left alone."""
+    on_indexed: Callable[[], None] = unwatched
+    """Called, from any thread, every few seconds while much is indexed that waited for it, and at its end."""
 
 
 class Database(ABC):
@@ -177,6 +183,10 @@ class Database(ABC):
         What it needs for that it makes, or removes, behind the work of others. Told whenever a client's configuration
         is read: costs nothing where nothing changes.
         """
+
+    @abstractmethod
+    def search_progress(self) -> SearchProgress:
+        """How far it is with indexing; the rest is found by ids and errors, and of very many, only the newest are."""
 
     @abstractmethod
     def queue_counts(self, client_id: str) -> dict[str, QueueCounts]:

@@ -33,6 +33,8 @@ class Change(StrEnum):
     CUSTOMIZING = "customizing"
     CLIENTS = "clients"
     TICKET = "ticket"
+    SEARCH = "search"
+    """What was stored before is found by more, as a database has gone on with indexing it."""
 
 
 class DispatcherObserver:

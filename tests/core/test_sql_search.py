@@ -20,11 +20,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from databus_core.database.sql import search_page, search_text
+from databus_core.database import sql
+from databus_core.database.sql import indexer, search, search_page, search_text
 from databus_core.model.attachment import Attachment
 from databus_core.model.client import ROOT
 from databus_core.model.holder import Holder
-from databus_core.model.query import Query, QueueOrder, QueueRow
+from databus_core.model.query import Query, QueueOrder, QueueRow, SearchProgress
 from databus_core.model.queue_entry import QueueEntry, QueueStatus
 from databus_core.plugins.database import Database
 from tests.support.engines import MARIADB, POSTGRESQL, SQL_SERVER, SQLITE, Engine
@@ -506,6 +507,55 @@ def test_who_scrolls_through_what_common_words_find_is_told_of_more(
     everything, _ = pages(database, query)
     assert rows == everything[: len(rows)]
     assert page.total == len(everything)
+    database.close()
+
+
+# Progress -----------------------------------------------------------------------------------------------------------
+
+
+def test_who_watches_is_told_of_progress_and_of_its_end(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexer, "TELL_SECONDS", 0)
+    monkeypatch.setattr(indexer, "MUCH_WAITS", 400)
+    monkeypatch.setattr(sql, "Indexer", Unwilling)
+    database = engine.opened(tmp_path)
+    made = [entry(str(number), attachments=[Attachment.text("a.txt", "screws")]) for number in range(1000)]
+    database.seat(ROOT, made)
+    assert database.search_progress() == SearchProgress(0, 1000)
+    assert database.search_progress().is_behind
+    database.close()
+    monkeypatch.undo()
+    monkeypatch.setattr(indexer, "TELL_SECONDS", 0)
+    monkeypatch.setattr(indexer, "MUCH_WAITS", 400)
+    told: list[SearchProgress] = []
+    database = engine.make(tmp_path, on_indexed=lambda: told.append(database.search_progress()))
+    database.open(Holder("tests"))
+    until = time.monotonic() + PATIENCE
+    while not told or told[-1].indexed < 1000:
+        assert time.monotonic() < until, told
+        time.sleep(0.02)
+    assert 400 <= told[0].indexed < 1000
+    assert not told[-1].is_behind
+    database.close()
+
+
+class Unwilling:
+    """An indexer that lets everything wait."""
+
+    def __init__(self, *parts: object) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def test_of_what_waits_only_the_newest_are_looked_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sql, "Indexer", Unwilling)
+    monkeypatch.setattr(search, "BACKLOG", 10)
+    database = SQLITE.opened(tmp_path)
+    database.seat(ROOT, [entry(f"ORD-{number}") for number in range(30)])
+    assert found(database, "ord") == [f"ORD-{number}" for number in range(29, 19, -1)]
     database.close()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from databus_core.model.holder import Holder
-from databus_core.plugins.database import Database, DatabaseContext
+from databus_core.plugins.database import Database, DatabaseContext, unwatched
 from databus_core.plugins.factory import Factory
 from tests.support.servers import url_of
 
@@ -58,11 +58,12 @@ class Engine:
         folder: Path,
         report: Callable[[str], None] = ignore,
         remark: Callable[[str], None] = ignore,
+        on_indexed: Callable[[], None] = unwatched,
         **arguments: Any,
     ) -> Database:
         """A database in that folder, not yet open."""
         given = {**self.arguments_in(folder), **arguments}
-        context = DatabaseContext(folder=folder, arguments=given, report=report, remark=remark)
+        context = DatabaseContext(folder=folder, arguments=given, report=report, remark=remark, on_indexed=on_indexed)
         return Factory().create(Database, self.module, context)
 
     def opened(self, folder: Path, report: Callable[[str], None] = ignore, *, reading: bool = False) -> Database:

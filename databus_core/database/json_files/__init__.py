@@ -24,7 +24,7 @@ from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry
 from databus_core.model.passenger import Json
 from databus_core.model.problem import Problem
-from databus_core.model.query import LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows
+from databus_core.model.query import LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows, SearchProgress
 from databus_core.model.queue_entry import QueueEntry
 from databus_core.model.space import Space
 from databus_core.model.trip import TripRecord
@@ -219,6 +219,10 @@ class JsonFiles(Database):
     def search_substrings(self, client_id: str, client_passengers: Collection[str]) -> None:
         with self._writing(client_id):
             pass  # every text is looked for anywhere
+
+    def search_progress(self) -> SearchProgress:
+        with self._inside():
+            return SearchProgress()  # there is no index
 
     def queue_counts(self, client_id: str) -> dict[str, QueueCounts]:
         with self._reading(client_id) as client:

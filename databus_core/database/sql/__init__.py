@@ -45,7 +45,7 @@ from databus_core.model.customizing import CustomizingBackup
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry
 from databus_core.model.passenger import Json
-from databus_core.model.query import LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows
+from databus_core.model.query import LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows, SearchProgress
 from databus_core.model.queue_entry import QueueEntry
 from databus_core.model.space import Space
 from databus_core.model.trip import TripRecord
@@ -124,7 +124,7 @@ class Sql(Database):
         if self._disk is not None:
             self._disk.look()
         source = SearchSource(store, parts.contents, self.context.remark)
-        self._indexer = Indexer(store, parts.search, source, self._shrink)
+        self._indexer = Indexer(store, parts.search, source, self._shrink, self.context.on_indexed)
         return parts
 
     def _connected(self, engines: Engines, holder: Holder) -> Connection:
@@ -284,6 +284,10 @@ class Sql(Database):
     def search_substrings(self, client_id: str, client_passengers: Collection[str]) -> None:
         with self._writing(client_id) as (parts, key):
             parts.search.want_substrings(key, client_passengers)
+
+    def search_progress(self) -> SearchProgress:
+        with self._inside() as parts:
+            return parts.search.progress()
 
     def queue_counts(self, client_id: str) -> dict[str, QueueCounts]:
         with self._reading(client_id) as (parts, key):

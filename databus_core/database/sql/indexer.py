@@ -12,6 +12,7 @@ from databus_core.database.sql.search_source import Batch, SearchSource
 from databus_core.database.sql.search_text import SearchText
 from databus_core.database.sql.store import Store
 from databus_core.errors import DatabusError
+from databus_core.model.query import MUCH_WAITS
 
 GATHER_SECONDS = 0.2
 """A trip changes its passengers several times within a moment; they are indexed once."""
@@ -19,6 +20,8 @@ SHARE = 1 / 20
 """Part of the time that indexing takes while others use the database."""
 QUIET_SECONDS = 0.5
 """Without a use for so long, nobody is taken to use it."""
+TELL_SECONDS = 2.0
+"""How often whoever watches is told that there is progress."""
 AGAIN_SECONDS = 10.0
 """After a failure, of which whoever uses the database hears on his own."""
 
@@ -26,9 +29,20 @@ AGAIN_SECONDS = 10.0
 class Indexer:
     """Works from its making until it is closed; a kill loses nothing, as what waits is known to the database."""
 
-    def __init__(self, store: Store, text: SearchText, source: SearchSource, shrink: Callable[[], None]) -> None:
-        """`shrink` is called when room has become free."""
+    def __init__(
+        self,
+        store: Store,
+        text: SearchText,
+        source: SearchSource,
+        shrink: Callable[[], None],
+        on_indexed: Callable[[], None],
+    ) -> None:
+        """`shrink` is called when room has become free, `on_indexed` as DatabaseContext says."""
         self._shrink = shrink
+        self._on_indexed = on_indexed
+        self._indexed = 0
+        """Entries, since nothing waited."""
+        self._told_at = time.monotonic()
         self._store = store
         self._text = text
         self._source = source
@@ -64,11 +78,20 @@ class Indexer:
             batch = self._source.next_batch()
             if batch is not None:
                 self._index(batch)
+                self._tell(TELL_SECONDS)
             elif not self._text.substrings.step() and not self._tidied():
+                self._tell(0)
+                self._indexed = 0
                 return
             if self._text.uses != uses:
                 uses = self._text.uses
                 self._rest((time.monotonic() - begun) * (1 / SHARE - 1))
+
+    def _tell(self, seconds: float) -> None:
+        """Tell of progress if it is much, and was told of so long ago."""
+        if self._indexed >= MUCH_WAITS and time.monotonic() - self._told_at >= seconds:
+            self._told_at = time.monotonic()
+            self._on_indexed()
 
     def _tidied(self) -> bool:
         """Make room if there is any to be had; answers whether that may go on."""
@@ -89,5 +112,6 @@ class Indexer:
 
     def _index(self, batch: Batch) -> None:
         index = self._text.index
+        self._indexed += len(batch.keys)
         rows = self._source.words(batch.keys, index.longest, index.mark)
         self._store.write(lambda connection: self._text.keep(connection, rows, batch.until, batch.changes))

@@ -11,6 +11,7 @@ from databus_core.database.sql.search_index import KINDS, TextRow, WordIndex
 from databus_core.database.sql.statement import deleting, inserting
 from databus_core.database.sql.store import Store, in_bunches
 from databus_core.database.sql.substrings import Substrings
+from databus_core.model.query import SearchProgress
 
 ONLY_ROW = 1
 """Key of the one row of search_progress."""
@@ -48,6 +49,21 @@ class SearchText:
         """Entries were seated, changed or removed."""
         self.uses += 1
         self.waiting.set()
+
+    def progress(self) -> SearchProgress:
+        """See Database.search_progress. What has a key behind the progress waits, as if no key were left out."""
+        tally = self._store.tables.tally.c
+        with self._store.reading() as connection:
+            total, newest, until, changed = connection.execute(
+                select(
+                    select(func.sum(tally.complete + tally.incomplete)).scalar_subquery(),
+                    select(func.max(self._entry.c.id)).scalar_subquery(),
+                    select(self._progress.c.indexed_until).scalar_subquery(),
+                    select(func.count()).select_from(self._change).scalar_subquery(),
+                )
+            ).one()
+        waiting = max(0, (newest or 0) - until) + changed
+        return SearchProgress(max(0, int(total or 0) - waiting), int(total or 0))
 
     def tidy(self) -> bool:
         """Make a part of the room free that removed entries had in the index; answers whether there is more to do."""

@@ -147,7 +147,7 @@ class Substrings:
         row = self._substring.c
         with self._store.reading() as connection:
             query = select(row.client_passenger).where(row.client_id == client_id, row.wanted == 1)
-            present = set(connection.execute(query).scalars())
+            present = frozenset[str](connection.execute(query).scalars())
         if wanted or present:  # also where they are known: the index may be possible now
             self._store.write(lambda connection: self._want(connection, client_id, wanted))
         self._wanted[client_id] = wanted

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMessageBox, QPushButton, QSplitter
+from PySide6.QtWidgets import QLabel, QMessageBox, QPushButton, QSplitter
 
-from databus_core.model.query import QueueOrder, QueueRow, Rows
+from databus_core.model.query import QueueOrder, QueueRow, Rows, SearchProgress
 from databus_core.model.queue_entry import QueueStatus
 from databus_core.plugins.observer import Change
 from databus_gui.i18n import count, tr
@@ -31,7 +31,7 @@ class QueuePage(Page):
     name = "queue"
     title = "Queue"
     icon = "mdi6.tray-full"
-    refreshes_on = frozenset({Change.QUEUE, Change.CUSTOMIZING, Change.CLIENTS, Change.TICKET})
+    refreshes_on = frozenset({Change.QUEUE, Change.SEARCH, Change.CUSTOMIZING, Change.CLIENTS, Change.TICKET})
 
     def build(self) -> None:
         self._restart = True
@@ -61,7 +61,11 @@ class QueuePage(Page):
         self._splitter.setStretchFactor(1, 2)
         self._splitter.setSizes(self.session.settings.splitters.get(self.name, [790, 380]))
         self._splitter.splitterMoved.connect(self._remember_sizes)
+        self.remark = QLabel(wordWrap=True)
+        self.remark.setProperty("meaning", Meaning.MUTED.value)
+        self.remark.hide()
         self.body.addWidget(self.filter_bar)
+        self.body.addWidget(self.remark)
         self.body.addWidget(self._splitter, 1)
 
     # Data -------------------------------------------------------------------------------------------------------
@@ -80,6 +84,7 @@ class QueuePage(Page):
         else:
             await self.model.refresh()
         self._tell_empty()
+        self._remark(await self.session.read(lambda storage: storage.database.search_progress()))
         await self._show_wanted()
         await self.details.refresh()
 
@@ -107,6 +112,22 @@ class QueuePage(Page):
         elif self.elsewhere.say_one_client(tr("This page shows the queue of one client, now of root. It is empty.")):
             text = ""
         self.table.empty_text = text
+
+    def _remark(self, progress: SearchProgress) -> None:
+        """Say where the list is not the whole truth."""
+        said: list[str] = []
+        if self.model.more:
+            said.append(tr("More than {n} passengers match; scroll for more.", n=f"{self.model.total:,}"))
+        if progress.is_behind:
+            indexed, total = f"{progress.indexed:,}", f"{progress.total:,}"
+            said.append(
+                tr(
+                    "The search still indexes passengers: {indexed} of {total}. Of the others it finds the newest, "
+                    "by their ids and errors.", indexed=indexed, total=total,
+                )
+            )  # fmt: skip
+        self.remark.setText("\n".join(said))
+        self.remark.setVisible(bool(said))
 
     async def _show_wanted(self) -> None:
         wanted, self._wanted_id = self._wanted_id, ""

@@ -23,13 +23,22 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from databus_core.database import sql
+from databus_core.database.sql import search_page
+from databus_core.model import query
+from databus_core.model.query import PAGE
 from databus_core.model.queue_entry import QueueStatus
+from databus_core.model.ticket import DispatcherTicket
+from databus_core.plugins.observer import Change
 from databus_gui.main_window import MainWindow
 from databus_gui.pages.page import REFRESH_MS
 from databus_gui.pages.queue import QueuePage
 from databus_gui.widgets.attachments import TEXT_SHOWN, AttachmentRow, TextView
 from databus_gui.widgets.long_text import LINE_SHOWN
 from databus_gui.widgets.words import local_time
+from tests.support.desk import Desk
+from tests.support.engines import SQL, SQLITE
+from tests.support.entries import entry
 from tests.support.stage import Stage, hang_until
 from tests.support.window import said
 
@@ -410,3 +419,40 @@ def test_a_chosen_chip_shows_all_of_its_word(qtbot: QtBot, page: QueuePage) -> N
     bold.setWeight(bold.Weight.DemiBold)
     room = button.width() - button.iconSize().width() - 2 * (11 + 1)  # padding and edge of the style sheet
     assert room >= QFontMetrics(bold).horizontalAdvance("Complete")
+
+
+# What the list does not have ----------------------------------------------------------------------------------------
+
+
+class Unwilling:
+    """An indexer that lets everything wait."""
+
+    def __init__(self, *parts: object) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def test_the_page_says_how_far_the_search_is_and_that_more_match(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(query, "MUCH_WAITS", 2)
+    monkeypatch.setattr(search_page, "WINDOW", PAGE + 10)
+    monkeypatch.setattr(sql, "Indexer", Unwilling)
+    database = SQLITE.opened(tmp_path)
+    database.create_client("demo")
+    database.seat("demo", [entry(f"ORD-{number}") for number in range(PAGE * 2)])
+    database.close()
+    ticket = DispatcherTicket(database_module=SQL, database_arguments={"file": f"{tmp_path}/data/databus.sqlite"})
+    desk.start_with(ticket)
+    page = desk.show(QueuePage)
+    desk.until(lambda: "0 of 512" in page.remark.text())
+    page.open(text="ord")
+    desk.until(lambda: "More than 266 passengers match" in page.remark.text())
+    assert page.remark.isVisible()
+    page.open(text="ord-77")
+    desk.until(lambda: page.model.total == 1 and "More than" not in page.remark.text())
+    monkeypatch.setattr(query, "MUCH_WAITS", 1000)
+    desk.session.signals.changed.emit(Change.SEARCH, "")
+    desk.until(lambda: not page.remark.isVisible())
