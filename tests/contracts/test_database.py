@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import threading
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -111,6 +112,7 @@ WRITING: dict[str, Callable[[Database, str], object]] = {
     "seat": lambda db, client: db.seat(client, [entry()]),
     "update": lambda db, client: db.update(client, [entry()]),
     "remove": lambda db, client: db.remove(client, ["some-id"]),
+    "search_substrings": lambda db, client: db.search_substrings(client, ["orders"]),
     "append_log": lambda db, client: db.append_log(Log(client, "orders"), [message(1)]),
     "finish_log": lambda db, client: db.finish_log(Log(client, "orders")),
     "remove_logs": lambda db, client: db.remove_logs(client, now()),
@@ -836,6 +838,24 @@ def test_what_is_removed_is_not_found(database: Database) -> None:
     database.remove(ROOT, [made[1].internal_id])
     assert ids(database, text="shop") == ["0"]
     assert ids(database, id=made[1].internal_id) == []
+
+
+def test_parts_of_words_may_be_wanted_of_some_client_passengers(database: Database) -> None:
+    database.seat(ROOT, [entry("xORDER4711x")])
+    for wanted in (["orders"], ["orders", "unknown"], [], []):
+        database.search_substrings(ROOT, wanted)
+        assert ids(database, text="xorder4711") == ["xORDER4711x"]
+    with pytest.raises(NotFoundError, match="nobody"):
+        database.search_substrings("nobody", [])
+
+
+def test_a_database_says_how_far_its_search_is(database: Database) -> None:
+    database.seat(ROOT, entries(3))
+    until = time.monotonic() + 30
+    while (progress := database.search_progress()).indexed < progress.total:
+        assert not progress.is_behind
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def test_a_text_is_found_among_one_clients_passengers(database: Database) -> None:

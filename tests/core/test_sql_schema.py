@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from databus_core.database.sql.search_index import WordIndex
 from databus_core.database.sql.search_text import SearchText
 from databus_core.database.sql.search_words import Wanted
 from databus_core.database.sql.store import Store
+from databus_core.database.sql.substrings import TrigramIndex
 from databus_core.database.sql.tables import Tables
 from databus_core.errors import DatabaseError
 from databus_core.model.attachment import Attachment
@@ -37,13 +39,15 @@ from databus_core.model.log import Log, LogEntry, MessageType
 from databus_core.model.query import LogQuery, Query, QueueOrder
 from databus_core.model.queue_entry import QueueEntry, QueueStatus
 from databus_core.model.space import Space
-from tests.core.test_sql_search import found, settle
+from databus_core.plugins.database import ignored
+from tests.core.test_sql_search import found, settle, until_found
 from tests.support.engines import SQLITE
 from tests.support.entries import completed, entries, minutes
 
 FILE = Path("data") / "databus.sqlite"
 OLDER = Path(__file__).parent / "databases"
-"""Files that earlier versions wrote: three passengers with screws (0 complete, 1 failed twice, 2 not yet notified)."""
+"""Files that earlier versions wrote: three passengers with screws (0 is complete, 1 failed twice, 2 is not notified yet
+and has a workbook)."""
 
 
 @contextmanager
@@ -82,6 +86,7 @@ def test_a_database_of_an_earlier_version_is_copied_brought_up_to_date_and_index
     database = SQLITE.opened(tmp_path)
     settle(database)
     assert found(database, "screws") == ["2", "1", "0"]
+    assert found(database, "po-77812") == ["2"], "the workbook's text is not indexed anew"
     stored = {row.external_id: row for row in database.queue_rows(Query(client_id=ROOT)).rows}
     assert [stored[number].status for number in "012"] == [QueueStatus.COMPLETE, *[QueueStatus.INCOMPLETE] * 2]
     assert [stored[number].due_at for number in "012"] == [None, minutes(1), minutes(2)]
@@ -129,7 +134,7 @@ def test_migrations_make_the_tables_that_the_engine_knows(tmp_path: Path) -> Non
     SQLITE.opened(tmp_path).close()
 
     def belongs(_: object, name: str | None, kind: str, *__: object) -> bool:
-        return not (kind == "table" and name is not None and name.startswith("search_index"))
+        return not (kind == "table" and name is not None and name.startswith(("search_index", "search_trigram")))
 
     engine = create_engine(f"sqlite:///{tmp_path / FILE}")
     with engine.connect() as connection:
@@ -151,12 +156,12 @@ def test_statements_can_be_written_for_sql_server(tmp_path: Path) -> None:
     dialect = mssql.dialect()  # type: ignore[no-untyped-call]
     reader: Any = SimpleNamespace(dialect=dialect)
     store = Store(Tables("databus"), reader, None)  # its parts write their statements when they are made
-    contents, texts = Contents(store), SearchText(store)
+    contents, texts = Contents(store), SearchText(store, ignored)
     assert [QueueTable(store, contents, texts), QueueView(store, contents), QueuePages(store, texts), LogTable(store)]
     said: list[ClauseElement] = []
 
     def note(_: object, statement: object, *__: object) -> None:
-        if isinstance(statement, ClauseElement) and "search_index" not in str(statement):
+        if isinstance(statement, ClauseElement) and not re.search("search_index|search_trigram", str(statement)):
             said.append(statement)
 
     event.listen(Engine, "before_execute", note)
@@ -165,7 +170,10 @@ def test_statements_can_be_written_for_sql_server(tmp_path: Path) -> None:
     finally:
         event.remove(Engine, "before_execute", note)
     assert len(said) > 50
-    said.append(WordIndex(Tables().search_text).matching(Wanted.by('one "two three"').phrases))
+    unconnected: Any = None
+    phrases = Wanted.by('one "two three"').phrases
+    said.append(WordIndex(Tables().search_text).matching(unconnected, phrases))
+    said.append(TrigramIndex(Tables().part, ignored).matching(phrases))
     for statement in said:
         assert str(statement.compile(dialect=dialect))
 
@@ -179,6 +187,11 @@ def work_on_everything(folder: Path) -> None:
     made[1].processors[0].fail("an error")
     database.update(ROOT, [completed(made[0]), made[1]])
     settle(database)
+    database.search_substrings(ROOT, ["orders"])
+    until_found(database, "rro", ["1"])
+    database.search_substrings(ROOT, [])
+    settle(database)
+    database.search_progress()
     database.known(ROOT, "shop", "1")
     database.entry(ROOT, made[0].internal_id)
     database.open_ids(ROOT, "orders")
