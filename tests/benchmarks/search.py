@@ -1,4 +1,4 @@
-"""Search in an SQLite database: how long a first page takes, how fast indexing is, and what it costs who seats.
+"""Search in an SQL database: how long a first page takes, how fast indexing is, and what it costs who seats.
 
 Attachments have 1 KB of words, as frequent as words are in a language: the most frequent one is in nearly every
 attachment, most are in a few. Each passenger also has a word of its own.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import random
 import shutil
 import tempfile
@@ -22,14 +23,16 @@ from databus_core.model.client import ROOT
 from databus_core.model.query import Query
 from databus_core.model.queue_entry import QueueEntry, QueueStatus
 from databus_core.plugins.database import Database
-from tests.support.engines import SQLITE
+from tests.support.engines import MARIADB, POSTGRESQL, SQLITE, Engine
 from tests.support.entries import entry, minutes
+from tests.support.servers import WANTED
 
 MANY, QUICK = 500_000, 20_000
 PER_SEATING = 500
 WORDS = 140
 VOCABULARY = 50_000
 ROUNDS = 5
+ENGINES = (SQLITE, POSTGRESQL, MARIADB)
 
 
 class NoIndexer:
@@ -79,26 +82,26 @@ def seating_rate(database: Database, made: Sequence[list[QueueEntry]]) -> float:
     return sum(map(len, made)) / (time.perf_counter() - begun)
 
 
-def wait_until_found(database: Database, text: str, between: float = 0.05) -> None:
-    """Until what was seated last is indexed. While much waits, each look costs something, too."""
-    while not database.queue_rows(Query(client_id=ROOT, text=text, limit=1)).total:
+def wait_until_indexed(database: Database, between: float = 0.05) -> None:
+    """Until nothing waits."""
+    while (progress := database.search_progress()).indexed < progress.total:
         time.sleep(between)
 
 
-def slowed(folder: Path, language: Language) -> None:
+def slowed(engine: Engine, folder: Path, language: Language) -> None:
     """Seat with and without the indexer, in turns."""
     rates: dict[bool, list[float]] = {True: [], False: []}
     made = list(batches(language, 0, 20_000))
     for round_, indexing in itertools.product(range(ROUNDS), (False, True)):
         place = folder / f"{round_}{indexing}"
         with mock.patch.object(sql, "Indexer", sql.Indexer if indexing else NoIndexer):
-            database = SQLITE.opened(place)
+            database = engine.opened(place)
         fresh = [[entry(one.external_id, attachments=one.attachments) for one in some] for some in made]
         for one in itertools.chain.from_iterable(fresh):
             one.attachments = [Attachment.binary(a.name, a.read_bytes()) for a in one.attachments]
         rates[indexing].append(seating_rate(database, fresh))
         database.close()
-        shutil.rmtree(place)
+        shutil.rmtree(place, ignore_errors=True)
     without, with_ = (sorted(rates[indexing])[ROUNDS // 2] for indexing in (False, True))
     print(f"seating without indexing {without:,.0f}/s, with {with_:,.0f}/s: {with_ / without:.2f}")
 
@@ -136,7 +139,13 @@ def first_pages(database: Database, language: Language, count: int) -> None:
             begun = time.perf_counter()
             page = database.queue_rows(query)
             took.append(time.perf_counter() - begun)
-        print(f"{name:36} {1000 * sorted(took)[ROUNDS // 2]:8.1f} {page.total:9}")
+        print(f"{name:36} {1000 * sorted(took)[ROUNDS // 2]:8.1f} {page.total:9}{'+' if page.more else ''}")
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of SQLite's file; none where a server has the data."""
+    file = folder / "data" / "databus.sqlite"
+    return file.stat().st_size if file.exists() else 0
 
 
 def main() -> None:
@@ -144,26 +153,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK:,} passengers instead of {MANY:,}")
     parser.add_argument("--folder", type=Path, help="where to work; a temporary folder unless given")
+    parser.add_argument("--engine", choices=[str(engine) for engine in ENGINES], default=str(SQLITE))
     arguments = parser.parse_args()
+    os.environ[WANTED] = "1"
+    engine = next(engine for engine in ENGINES if str(engine) == arguments.engine)
     count = QUICK if arguments.quick else MANY
     language = Language()
     folder = Path(tempfile.mkdtemp(dir=arguments.folder))
     try:
-        slowed(folder, language)
+        slowed(engine, folder, language)
         with mock.patch.object(sql, "Indexer", NoIndexer):
-            database = SQLITE.opened(folder)
+            database = engine.opened(folder)
         for some in batches(language, 0, count):
             database.seat(ROOT, some)
         database.close()
-        before = (folder / "data" / "databus.sqlite").stat().st_size
-        database = SQLITE.opened(folder)
+        before = size_of(folder)
+        database = engine.opened(folder)
         begun = time.perf_counter()
-        wait_until_found(database, f"own{count - 1}word", count / 100_000)
+        wait_until_indexed(database, count / 100_000)
         took = time.perf_counter() - begun
         first_pages(database, language, count)
         database.close()
-        size = (folder / "data" / "databus.sqlite").stat().st_size - before
-        print(f"\nindexing {count:,} passengers: {count / took:,.0f}/s, {size / count:,.0f} bytes each")
+        size = size_of(folder) - before
+        each = f", {size / count:,.0f} bytes each" if size else ""
+        print(f"\nindexing {count:,} passengers: {count / took:,.0f}/s{each}")
     finally:
         shutil.rmtree(folder)
 
