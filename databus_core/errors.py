@@ -8,6 +8,7 @@ DatabusError
 │   ├── DatabaseHeldError  another process works on the same data
 │   ├── ClosedError        used before open() or after close()
 │   ├── DamagedError       one stored thing that cannot be read
+│   ├── DatabaseDamagedError  a whole database that cannot be relied on
 │   └── NotFoundError      a client, passenger, log or node that does not exist
 ├── AttachmentError        content that cannot be read, unzipped or downloaded
 ├── PluginError             what a plug-in raised, with the cause chained
@@ -24,6 +25,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from databus_core.model.database_backup import DatabaseBackup
     from databus_core.model.holder import Holder
     from databus_core.model.problem import Problem
 
@@ -81,6 +85,16 @@ class DamagedError(DatabaseError):
     def __init__(self, message: str, text: str | None = None) -> None:
         self.text = text
         """What is stored, where it is at least text: a person may repair it."""
+        super().__init__(message)
+
+
+class DatabaseDamagedError(DatabaseError):
+    """The whole database cannot be relied on; `backup` is the newest good one of it, where one is offered."""
+
+    def __init__(self, message: str, backup: DatabaseBackup | None = None) -> None:
+        self.backup = backup
+        self.ticket: Path | None = None
+        """File of the ticket whose database it is, where it is known."""
         super().__init__(message)
 
 

@@ -9,8 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from databus_core.errors import DamagedError
+from databus_core.errors import DamagedError, DatabaseError
 from databus_core.model.customizing import CustomizingBackup
+from databus_core.model.database_backup import DatabaseBackup, Restored
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry
 from databus_core.model.passenger import Json
@@ -67,7 +68,8 @@ class Database(ABC):
 
         With a holder, takes the data for this process: raises DatabaseHeldError when another process holds it.
         Without, opens for reading beside a possible holder: nothing is created, every writing method raises
-        DatabaseError. What cannot be read is set aside, reported, and does not stop the rest.
+        DatabaseError. What cannot be read is set aside, reported, and does not stop the rest. Raises
+        DatabaseDamagedError, with the backup that can be restored, when nothing of it can be relied on.
         """
 
     @abstractmethod
@@ -81,6 +83,20 @@ class Database(ABC):
     @abstractmethod
     def __str__(self) -> str:
         """Where the data is, as a person would say it, without secrets."""
+
+    # Backups of all of it; an engine that makes none leaves these as they are -----------------------------------
+
+    def database_backups(self) -> list[DatabaseBackup]:
+        """The backups of this database that the engine made, newest first. Works without `open`."""
+        return []
+
+    def restore(self, backup: Path | None = None) -> Restored:
+        """Put a backup, the newest good one by default, in the place of the database, which is kept beside it.
+
+        Only while nobody has it open. Raises DatabaseHeldError; NotFoundError where there is no backup; DatabaseError,
+        and changes nothing, when the backup is damaged or cannot be copied.
+        """
+        raise DatabaseError(f"{self} makes no backups of itself, so there is nothing to restore.")
 
     # Clients and customizing ------------------------------------------------------------------------------------
 

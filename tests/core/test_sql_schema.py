@@ -98,11 +98,11 @@ def test_a_database_of_an_earlier_version_is_copied_brought_up_to_date_and_index
     assert database.states(ROOT) == {}
     database.close()
     assert version_of(tmp_path / FILE) == VERSION
-    [copy] = [path.name for path in (tmp_path / "data").iterdir() if path.name.startswith(f"databus.sqlite.{version}-")]
-    assert version_of(tmp_path / "data" / copy) == version
+    [backup] = database.database_backups()
+    assert version_of(backup.file) == version
     other = tmp_path / "other"
     (other / "data").mkdir(parents=True)
-    shutil.copy(tmp_path / "data" / copy, other / FILE)
+    shutil.copy(backup.file, other / FILE)
     database = SQLITE.opened(other)
     assert database.queue_rows(Query(client_id=ROOT)).total == 3
     database.close()

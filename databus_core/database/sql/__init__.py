@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import contextmanager, nullcontext
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -16,16 +16,21 @@ from sqlalchemy import Connection
 from databus_core.database._shared.disk_watch import DiskWatch
 from databus_core.database._shared.gate import Gate
 from databus_core.database.sql.arguments import KINDS, SqlArguments
+from databus_core.database.sql.backup import Stop, make_backup
+from databus_core.database.sql.backup_folder import BackupFolder
+from databus_core.database.sql.backup_timer import BackupTimer
 from databus_core.database.sql.client_table import ClientTable
 from databus_core.database.sql.codec import seat_of
 from databus_core.database.sql.connect import Engines
 from databus_core.database.sql.content import Contents
+from databus_core.database.sql.damage import DamageWatch
 from databus_core.database.sql.holding import FileHold, Hold, ServerHold
 from databus_core.database.sql.indexer import Indexer
 from databus_core.database.sql.log_table import LogTable
 from databus_core.database.sql.queue_pages import QueuePages
 from databus_core.database.sql.queue_table import QueueTable
 from databus_core.database.sql.queue_view import QueueView
+from databus_core.database.sql.restoring import restore
 from databus_core.database.sql.retention import Surplus
 from databus_core.database.sql.schema import bring_up_to_date, require
 from databus_core.database.sql.search_source import SearchSource
@@ -42,6 +47,7 @@ from databus_core.errors import ClosedError, DamagedError, DatabaseError, NotFou
 from databus_core.files import make_folder
 from databus_core.model.client import ROOT
 from databus_core.model.customizing import CustomizingBackup
+from databus_core.model.database_backup import DatabaseBackup, Restored
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry
 from databus_core.model.passenger import Json
@@ -85,11 +91,16 @@ class Sql(Database):
         self._place = str(self._file or _server_name(arguments, kind))
         self._hold: Hold = FileHold(self._file) if self._file else ServerHold(self._url, self._tables, self._place)
         self._disk = DiskWatch(self._file.parent, context.report) if self._file else None
+        self._backups = BackupFolder(self._file) if self._file else None
+        self._damage = DamageWatch(self._backups, context.report) if self._backups else None
+        self._backup_every = timedelta(hours=arguments.backup_every)
+        self._backups_kept = arguments.backups_kept
         self._gate = Gate(self._place)
         self._engines: Engines | None = None
         self._store: Store | None = None
         self._parts: Parts | None = None
         self._indexer: Indexer | None = None
+        self._timer: BackupTimer | None = None
         self._writable = False
 
     def __str__(self) -> str:
@@ -100,7 +111,7 @@ class Sql(Database):
     def open(self, holder: Holder | None) -> None:
         if self._gate.is_open:
             raise DatabaseError(f"The database in {self} is open already.")
-        with in_words(self._place):
+        with self._damage.at_start() if self._damage else nullcontext(), in_words(self._place):
             try:
                 self._parts = self._opened(holder) if holder else self._opened_for_reading()
             except BaseException:
@@ -113,6 +124,8 @@ class Sql(Database):
         if self._file is not None:
             make_folder(self._file.parent)
         self._hold.take(holder)
+        if self._damage is not None:
+            self._damage.look()
         self._engines = engines = Engines.to(self._url)
         writer = Writer(functools.partial(self._connected, engines, holder), self._forget, self._hold.leave)
         self._store = store = Store(self._tables, engines.reader, writer)
@@ -125,6 +138,12 @@ class Sql(Database):
             self._disk.look()
         source = SearchSource(store, parts.contents, self.context.remark)
         self._indexer = Indexer(store, parts.search, source, self._shrink, self.context.on_indexed)
+        if self._backups is not None:
+            self._backups.remove_unfinished()
+            if self._backup_every:
+                self._timer = BackupTimer(
+                    self._backups, self._backup_every, self._backups_kept, self._guarded, self.context.report
+                )
         return parts
 
     def _connected(self, engines: Engines, holder: Holder) -> Connection:
@@ -132,7 +151,7 @@ class Sql(Database):
         connection = engines.writer.connect()
         try:
             self._hold.confirm(connection)
-            bring_up_to_date(connection, self._tables.metadata.schema, self._place)
+            bring_up_to_date(connection, self._tables.metadata.schema, self._place, self._back_up)
             self._hold.announce(connection, holder)
         except BaseException:
             connection.close()
@@ -140,7 +159,8 @@ class Sql(Database):
         return connection
 
     def _opened_for_reading(self) -> Parts:
-        if self._file is not None and not self._file.exists():
+        if self._file is not None and self._damage is not None and not self._file.exists():
+            self._damage.require_new()
             raise NotFoundError(f"There is no database {self}.")
         self._store = Store(self._tables, Engines.to(self._url).reader, None)
         with self._store.reading() as connection:
@@ -154,6 +174,9 @@ class Sql(Database):
     def _give_back(self) -> None:
         store, self._store, self._parts = self._store, None, None
         indexer, self._indexer = self._indexer, None
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.close()
         if indexer is not None:
             indexer.close()
         if store is not None:
@@ -166,7 +189,8 @@ class Sql(Database):
 
     def _shrink(self) -> None:
         if self._file is not None and self._engines is not None:
-            give_back(self._engines.writer)
+            with in_words(self._place):
+                give_back(self._engines.writer)
 
     def _forget(self) -> None:
         if self._parts is not None:
@@ -174,8 +198,14 @@ class Sql(Database):
             self._parts.logs.forget()
 
     @contextmanager
+    def _guarded(self) -> Generator[None]:
+        """What goes wrong inside becomes a DatabaseError in words."""
+        with self._damage.at_work() if self._damage else nullcontext(), in_words(self._place):
+            yield
+
+    @contextmanager
     def _inside(self) -> Generator[Parts]:
-        with self._gate.passed(), in_words(self._place):
+        with self._gate.passed(), self._guarded():
             if self._parts is None:
                 raise ClosedError(f"The database in {self} is not open.")
             yield self._parts
@@ -195,6 +225,28 @@ class Sql(Database):
     def _check_writable(self) -> None:
         if not self._writable:
             raise DatabaseError(f"The database in {self} is open for reading only.")
+
+    # Backups ----------------------------------------------------------------------------------------------------
+
+    def database_backups(self) -> list[DatabaseBackup]:
+        with in_words(self._place):
+            return self._backups.backups() if self._backups else []
+
+    def restore(self, backup: Path | None = None) -> Restored:
+        if self._backups is None:
+            return super().restore(backup)
+        with in_words(self._place):
+            make_folder(self._backups.file.parent)
+            self._hold.take(Holder("a restore"))
+            try:
+                return restore(self._backups, backup)
+            finally:
+                self._hold.release()
+
+    def _back_up(self) -> None:
+        """Before the tables change."""
+        if self._backups is not None:
+            make_backup(self._backups, Stop(), share=1)
 
     # Clients and customizing ------------------------------------------------------------------------------------
 

@@ -53,6 +53,17 @@ class SqlArguments(Arguments):
         description="Schema of the tables: letters, digits, _; the user's own if empty.",
     )
 
+    backup_every: float = Field(
+        default=24.0,
+        ge=0,
+        title="Hours between backups",
+        description="A file of SQLite is backed up after so many hours, into the folder backup beside it, if it has "
+        "changed; 0: never. Servers are backed up with their own means.",
+    )
+    backups_kept: int = Field(
+        default=3, ge=1, description="So many backups are kept, the newest ones; each needs as much room as the file."
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _one_place(cls, value: Any) -> Any:

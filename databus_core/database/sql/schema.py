@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect
@@ -9,7 +10,6 @@ from sqlalchemy import text as sql
 from sqlalchemy.schema import CreateSchema
 
 from databus_core.errors import DatabaseError, NotFoundError
-from databus_core.model.clock import format_local, now
 
 VERSION = "0006"
 """Name of the newest migration; later ones sort after earlier ones."""
@@ -38,16 +38,15 @@ def require(connection: Connection, schema: str | None, place: str) -> None:
         )
 
 
-def bring_up_to_date(connection: Connection, schema: str | None, place: str) -> None:
-    """Make or change the tables; a file of SQLite is copied first. Raises DatabaseError for a newer version."""
+def bring_up_to_date(connection: Connection, schema: str | None, place: str, backup: Callable[[], object]) -> None:
+    """Make or change the tables; `backup` is called before a change. Raises DatabaseError for a newer version."""
     found = version(connection, schema)
     connection.rollback()
     if found == VERSION:
         return
     if found is not None:
         _refuse_newer(found, place)
-        if connection.dialect.name == "sqlite":
-            _copy(connection, place, found)
+        backup()
     _migrate(connection, schema)
 
 
@@ -57,12 +56,6 @@ def _refuse_newer(found: str, place: str) -> None:
             f"{place} was written by a newer Databus (version {found} of its tables; this one knows {VERSION}). "
             "Use that one, or another database."
         )
-
-
-def _copy(connection: Connection, file: str, found: str) -> None:
-    at = format_local(now())[:19].replace(":", "-")
-    copy = f"{file}.{found}-{at}"
-    connection.connection.cursor().execute("VACUUM INTO ?", (copy,))
 
 
 def _migrate(connection: Connection, schema: str | None) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 
 from sqlalchemy import exc
 
-from databus_core.errors import DatabaseError
+from databus_core.database.sql.check_file import is_damage, is_full
+from databus_core.errors import DatabaseDamagedError, DatabaseError
 
 
 @contextmanager
@@ -15,8 +17,8 @@ def in_words(place: str) -> Generator[None]:
     """Whatever a database raises inside becomes a DatabaseError that names the place."""
     try:
         yield
-    except exc.DBAPIError as error:
-        raise DatabaseError(_sentence(place, error)) from error
+    except (exc.DBAPIError, sqlite3.Error) as error:
+        raise _in_words(place, error) from error
     except exc.SQLAlchemyError as error:
         raise DatabaseError(f"{place}: {error}.") from error
     except UnicodeEncodeError as error:
@@ -25,18 +27,13 @@ def in_words(place: str) -> Generator[None]:
         raise DatabaseError(f"{error.filename or place}: {error.strerror or error}.") from error
 
 
-def _sentence(place: str, error: exc.DBAPIError) -> str:
-    said = " ".join(str(error.orig).split())
-    if "database or disk is full" in said:
-        return f"The disk of {place} is full; nothing was stored."
-    if error.connection_invalidated:
-        return f"The connection to {place} was lost: {said}"
-    if is_damage(error):
-        return f"{place} is damaged: {said}. It is left as it is."
-    return f"{place}: {said}"
-
-
-def is_damage(error: exc.DBAPIError) -> bool:
-    """Whether SQLite cannot make sense of its file."""
-    said = str(error.orig)
-    return "malformed" in said or "not a database" in said
+def _in_words(place: str, error: exc.DBAPIError | sqlite3.Error) -> DatabaseError:
+    cause = error.orig if isinstance(error, exc.DBAPIError) else error
+    said = " ".join(str(cause).split())
+    if is_full(cause):
+        return DatabaseError(f"The disk of {place} is full; nothing was stored.")
+    if is_damage(cause):
+        return DatabaseDamagedError(f"{place} is damaged: {said}.")
+    if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
+        return DatabaseError(f"The connection to {place} was lost: {said}")
+    return DatabaseError(f"{place}: {said}")
