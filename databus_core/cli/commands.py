@@ -22,6 +22,7 @@ from databus_core.engine.dispatcher import Dispatcher, ErrorWatch
 from databus_core.engine.factories import Factories
 from databus_core.engine.new_ticket import SQL_MODULE, make_ticket, sql_arguments
 from databus_core.engine.peek import peek as peek_sources
+from databus_core.engine.restore import restore_database
 from databus_core.engine.stop_signals import on_stop_signals
 from databus_core.engine.storage import Storage
 from databus_core.errors import DatabaseHeldError, ExportStopped
@@ -278,6 +279,23 @@ def check(ticket_argument: TicketArgument = None, ticket_file: OtherTicketOption
     if count:
         fail(f"{count} problem{'s' if count > 1 else ''}.")
     say("✓ Everything is in order.")
+
+
+@app.command()
+def restore(
+    ticket_file: TicketOption = TICKET,
+    backup: Annotated[
+        Path | None, typer.Option("--backup", metavar="FILE", help="Another backup than the newest good one.")
+    ] = None,
+    only_list: Annotated[bool, typer.Option("--list", help="List the backups; restore none.")] = False,
+) -> None:
+    """Put a backup of the database in its place, while no dispatcher runs; the database is kept beside it."""
+    with errors_in_words():
+        ticket = DispatcherTicket.load(ticket_file)
+        if only_list:
+            terminal.print_backups(Factories(ticket).database(terminal.warn).database_backups())
+        else:
+            terminal.say_restored(restore_database(ticket, backup, terminal.warn))
 
 
 class Standing(StrEnum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -18,10 +19,11 @@ from rich.text import Text
 
 from databus_core.engine.peek import PeekedPassenger, PullerPeek
 from databus_core.engine.traffic import RunningTrip
-from databus_core.errors import DatabusError
+from databus_core.errors import DatabaseDamagedError, DatabusError
 from databus_core.model.byte_size import size_text
 from databus_core.model.client import Client, ClientPassenger
 from databus_core.model.clock import format_local, now
+from databus_core.model.database_backup import DatabaseBackup, Restored
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry, MessageType
 from databus_core.model.query import LogRow, QueueRow
@@ -33,6 +35,7 @@ HAD_ERRORS = 1
 COULD_NOT_RUN = 2
 
 LENGTH_OF_ID = 36
+MIB = 1 << 20
 
 WIDTH_OF_QUEUE = 150
 """Columns that all of a queue needs to be readable."""
@@ -67,8 +70,18 @@ def errors_in_words() -> Generator[None]:
     """Databus's own errors end the command with a sentence, never with a traceback."""
     try:
         yield
+    except DatabaseDamagedError as error:
+        fail(f"{error}{_way_back(error)}")
     except DatabusError as error:
         fail(error)
+
+
+def _way_back(error: DatabaseDamagedError) -> str:
+    """Which command restores the backup, where one does."""
+    if error.backup is None or error.ticket is None:
+        return ""
+    command = shlex.join(["databus", "restore", "--ticket", str(error.ticket)])
+    return f"\nTo restore that backup: {command}\nThe present file is kept beside it."
 
 
 class Progress(DispatcherObserver):
@@ -246,6 +259,24 @@ def print_space(found: Mapping[str, Mapping[str, Space]], place: str, whole: int
         sizes = map(size_text, (space.complete, space.incomplete, space.logs, space.total))
         table.add_row(escape(client), escape(name), *sizes)
     _print_table(table, f"The whole database in {place} takes {size_text(whole)}.")
+
+
+def print_backups(backups: Sequence[DatabaseBackup]) -> None:
+    """A table of a database's backups."""
+    if not backups:
+        say("There are no backups.")
+        return
+    table = Table(Column("Made", no_wrap=True), "MiB", Column("File", no_wrap=True), box=None)
+    for backup in backups:
+        table.add_row(str(backup), f"{backup.size / MIB:,.1f}", escape(str(backup.file)))
+    _print_table(table, f"{len(backups)} backup{'' if len(backups) == 1 else 's'}")
+
+
+def say_restored(restored: Restored) -> None:
+    """What is in the place of the database now, and where that is which was there."""
+    say(f"Restored {restored.backup.file}: the database is as it was at {restored.backup}.")
+    if restored.kept is not None:
+        say(f"What was there before is kept as {restored.kept}.")
 
 
 def peek_document(peek: PullerPeek) -> dict[str, Any]:

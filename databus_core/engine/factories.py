@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from databus_core.engine.driver import Driver
 from databus_core.engine.queue import Queue
-from databus_core.errors import DatabaseError, FactoryError, TicketError
+from databus_core.errors import DatabaseDamagedError, DatabaseError, FactoryError, TicketError
 from databus_core.model.holder import Holder
 from databus_core.model.passenger import Passenger
 from databus_core.model.problem import Problem
@@ -109,7 +109,11 @@ class Factories(Factory):
         """The ticket's database, open; see Database.open. Raises TicketError as `database` does, DatabaseError."""
         database = self.database(report, remark, on_indexed)
         with self._arguments_named():
-            database.open(holder)
+            try:
+                database.open(holder)
+            except DatabaseDamagedError as error:
+                error.ticket = self._ticket.file
+                raise
         return database
 
     @contextmanager
