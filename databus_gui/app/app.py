@@ -18,12 +18,13 @@ from databus_core.engine.dispatcher import Dispatcher
 from databus_core.engine.stop_signals import on_stop_signals
 from databus_core.errors import DatabusError
 from databus_core.model.client import ROOT
+from databus_core.model.database_backup import Restored
 from databus_core.model.ticket import DispatcherTicket
 from databus_core.plugins.observer import DispatcherState
 from databus_gui.app.smoke_test import SmokeTestError, smoke_test
 from databus_gui.app.start_dialog import StartDialog
 from databus_gui.garbage import collected_here
-from databus_gui.i18n import use_language
+from databus_gui.i18n import tr, use_language
 from databus_gui.loop import FairLoop
 from databus_gui.main_window import MainWindow
 from databus_gui.resources import app_icon
@@ -86,29 +87,37 @@ class Desktop:
 
     async def work(self, file: Path | None) -> int:
         """One ticket after the other, until the person quits."""
-        error, failed = "", None
+        error: DatabusError | None = None
+        failed: Path | None = None
         while True:
+            said = ""
             if file is None:
                 dialog = StartDialog(self._settings, error, failed)
                 with on_stop_signals(dialog.reject):
                     file = await dialog.ask()
+                said = _said_of(dialog.restored)
             if file is None:
                 return FINE
             try:
-                file = await self._work_with(file)
+                file = await self._work_with(file, said)
             except DatabusError as raised:
-                error, failed, file = str(raised), file, None
+                error, failed, file = raised, file, None
             else:
                 if file is None:
                     return FINE
 
-    async def _work_with(self, file: Path) -> Path | None:
-        """One window on that ticket; answers the ticket to open next. Raises DatabusError when it cannot start."""
+    async def _work_with(self, file: Path, said: str) -> Path | None:
+        """One window on that ticket, which says that; answers the ticket to open next.
+
+        Raises DatabusError when it cannot start.
+        """
         with self._opened(await asyncio.to_thread(DispatcherTicket.load, file)) as window:
             closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             window.closed.connect(lambda: closed.done() or closed.set_result(None))
             await self._start(window)
             self._settings.remember_ticket(file)
+            if said:
+                window.session.say(said)
             await closed
             return window.next_ticket
 
@@ -197,6 +206,19 @@ def _unexpected_errors(window: MainWindow) -> Generator[None]:
     finally:
         sys.excepthook = before
         loop.set_exception_handler(None)
+
+
+def _said_of(restored: Restored | None) -> str:
+    """What the window tells of a restored database; empty when there is none."""
+    if restored is None:
+        return ""
+    if restored.kept is None:
+        return tr("The backup of {time} is restored.", time=restored.backup)
+    return tr(
+        "The backup of {time} is restored; the damaged file is kept as {file}.",
+        time=restored.backup,
+        file=restored.kept.name,
+    )
 
 
 def _first_client(ids: list[str]) -> str:

@@ -10,12 +10,16 @@ from pathlib import Path
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QDialog, QFileDialog, QLabel, QPushButton, QVBoxLayout
 
-from databus_core.errors import DatabusError
+from databus_core.engine.restore import restore_database
+from databus_core.errors import DatabaseDamagedError, DatabusError
+from databus_core.model.database_backup import DatabaseBackup, Restored
+from databus_core.model.ticket import DispatcherTicket
+from databus_core.plugins.database import ignored
 from databus_gui.app.ticket_folder import demo_folder, ticket_of
 from databus_gui.i18n import tr
 from databus_gui.resources import app_icon
 from databus_gui.settings import Settings
-from databus_gui.slots import async_slot
+from databus_gui.slots import async_slot, start
 from databus_gui.theme import icon
 from databus_gui.widgets.error_bar import ErrorBar
 
@@ -24,22 +28,29 @@ RECENT_SHOWN = 4
 
 
 class StartDialog(QDialog):
-    """Open a ticket, make one, open the demo, try again, or quit."""
+    """Open a ticket, make one, open the demo, try again, restore a backup, or quit."""
 
-    def __init__(self, settings: Settings, error: str = "", failed: Path | None = None) -> None:
-        """`error` is a sentence about the ticket `failed`, which may be tried again."""
+    def __init__(self, settings: Settings, error: DatabusError | None = None, failed: Path | None = None) -> None:
+        """`error` is what the ticket `failed` with, which may be tried again."""
         super().__init__()
         self.setWindowTitle("Databus")
         self.setMinimumWidth(WIDTH)
         self.ticket: Path | None = None
         """The choice; None: quit."""
+        self.restored: Restored | None = None
+        """What became of that ticket's database."""
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(20, 18, 20, 18)
         self._column.setSpacing(8)
         self._add_head()
         self.error_bar = ErrorBar()
-        self.error_bar.show_text(error)
         self._column.addWidget(self.error_bar)
+        if error is not None:
+            self.show_error(error)
+        if failed is not None and isinstance(error, DatabaseDamagedError) and error.backup is not None:
+            restore = partial(self._restore, failed, error.backup)
+            hint = tr("The damaged file is kept beside it")
+            self._add("mdi6.backup-restore", tr("Restore the backup of {time}", time=error.backup), hint, restore)
         if failed is not None:
             self._add("mdi6.refresh", tr("Try again"), str(failed), partial(self._choose, failed))
         self._add("mdi6.folder-open-outline", tr("Open a ticket …"), tr("A file, usually ticket.json"), self._open)
@@ -101,6 +112,21 @@ class StartDialog(QDialog):
             button.setCursor(Qt.CursorShape.PointingHandCursor)
             button.clicked.connect(partial(self._choose, file))
             self._column.addWidget(button)
+
+    def _restore(self, file: Path, backup: DatabaseBackup, _checked: bool = False) -> None:
+        start(self, self._restore_and_choose(file, backup))
+
+    async def _restore_and_choose(self, file: Path, backup: DatabaseBackup) -> None:
+        def restore() -> Restored:
+            return restore_database(DispatcherTicket.load(file), backup.file, ignored)
+
+        self.setEnabled(False)
+        self.error_bar.show_text(tr("Restoring the backup of {time} …", time=backup))
+        try:
+            self.restored = await asyncio.to_thread(restore)
+        finally:
+            self.setEnabled(True)
+        self._choose(file)
 
     def _choose(self, file: Path, _checked: bool = False) -> None:
         self.ticket = file

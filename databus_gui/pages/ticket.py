@@ -15,7 +15,9 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMessageBox, QPr
 
 from databus_core.engine.driver import Driver
 from databus_core.engine.factories import Factories
-from databus_core.errors import DatabusError
+from databus_core.engine.restore import restore_database
+from databus_core.errors import DatabaseDamagedError, DatabusError
+from databus_core.model.database_backup import DatabaseBackup
 from databus_core.model.problem import Problem
 from databus_core.model.ticket import FACTORY_MODULE, DispatcherTicket
 from databus_core.plugins.database import Database, ignored
@@ -184,6 +186,8 @@ class TicketPage(Page):
             said = await self._agree_and_apply(ticket)
         except DatabusError as error:
             self.error_bar.show_text(tr("{error}\nThe old ticket stays in force.", error=error))
+            if isinstance(error, DatabaseDamagedError) and error.backup is not None:
+                self._offer_backup(ticket, file, error.backup)
             return
         finally:
             self._set_saving(saving=False)
@@ -195,6 +199,22 @@ class TicketPage(Page):
         self._show_place()
         self._mark()
         self.session.say(said)
+
+    def _offer_backup(self, ticket: DispatcherTicket, file: Path, backup: DatabaseBackup) -> None:
+        """The database that the ticket names is damaged."""
+        self.error_bar.offer(
+            tr("Restore the backup of {time}", time=backup),
+            lambda: start(self, self._restore_and_apply(ticket, file, backup)),
+        )
+
+    async def _restore_and_apply(self, ticket: DispatcherTicket, file: Path, backup: DatabaseBackup) -> None:
+        self._set_saving(saving=True)
+        self.error_bar.show_text(tr("Restoring the backup of {time} …", time=backup))
+        try:
+            await asyncio.to_thread(restore_database, ticket, backup.file, ignored)
+        finally:
+            self._set_saving(saving=False)
+        await self._apply(file)
 
     async def _agree_and_apply(self, ticket: DispatcherTicket) -> str:
         """Answers what was done; empty when the person wants nothing of it."""
