@@ -213,12 +213,8 @@ def _said_of(restored: Restored | None) -> str:
     if restored is None:
         return ""
     if restored.kept is None:
-        return tr("The backup of {time} is restored.", time=restored.backup)
-    return tr(
-        "The backup of {time} is restored; the damaged file is kept as {file}.",
-        time=restored.backup,
-        file=restored.kept.name,
-    )
+        return tr("Restored the backup of {time}.", time=restored.backup)
+    return tr("Restored the backup of {time}; what was there is {file}.", time=restored.backup, file=restored.kept.name)
 
 
 def _first_client(ids: list[str]) -> str:

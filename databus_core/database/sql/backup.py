@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
 import time
@@ -9,16 +10,16 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from databus_core.database.sql.backup_folder import UNFINISHED, BackupFolder
-from databus_core.database.sql.check_file import flaw_in, opened_for_reading
+from databus_core.database.sql.check_file import beside, flaw_in, opened_for_reading
 from databus_core.errors import DatabaseDamagedError, DatabaseError
 from databus_core.files import make_folder, replace, sync_file, sync_folder
 from databus_core.model.clock import now
 from databus_core.model.database_backup import DatabaseBackup
 
 PAGES_AT_ONCE = 256
-SHARE = 1 / 4
+SHARE = 1 / 8
 """Part of the time that copying takes: disk and processor are for those who work."""
-SYNC_PAGES = 8 * PAGES_AT_ONCE
+SYNC_PAGES = 2 * PAGES_AT_ONCE
 """What is copied is handed to the disk after so many pages, so that no commit of others waits behind all of it."""
 
 
@@ -78,6 +79,7 @@ def copy(source: Path, target: Path, stop: Stop, *, share: float = SHARE) -> Non
     Raises Stopped, sqlite3.Error, OSError.
     """
     target.unlink(missing_ok=True)
+    target.touch(mode=0o600)  # nobody reads it who may not read the source
     begun = time.monotonic()
 
     def rest(_status: int, remaining: int, total: int) -> None:
@@ -93,6 +95,11 @@ def copy(source: Path, target: Path, stop: Stop, *, share: float = SHARE) -> Non
         reading.execute("BEGIN")
         reading.execute("SELECT count(*) FROM sqlite_master").fetchone()  # else each change would let it begin anew
         reading.backup(writing, pages=PAGES_AT_ONCE, progress=rest)
+        reading.execute("ROLLBACK")
+        if beside(source, "-wal").exists():
+            # Nothing of the log could go to the file meanwhile; else the next commit of others would bring all of it.
+            reading.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    shutil.copymode(source, target)
     sync_file(target)
 
 

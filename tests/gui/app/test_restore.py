@@ -52,7 +52,7 @@ def test_the_start_dialog_restores_the_backup_and_starts(qtbot: QtBot, work: Wor
     assert "databus.sqlite is damaged" in start_dialog().error_bar.text
     press(qtbot, "Restore the backup of 20")
     window = started_window(qtbot)
-    qtbot.waitUntil(lambda: "the damaged file is kept as databus.replaced-20" in said(window), timeout=LONG_MS)
+    qtbot.waitUntil(lambda: "what was there is databus.replaced-20" in said(window), timeout=LONG_MS)
     close(qtbot)
     assert seated(damaged.parent) == 1
 
