@@ -58,7 +58,7 @@ class Boarding:
 
     def board(self) -> Iterator[list[QueueEntry]]:
         """Everything new, a batch at a time: seated, and the source told. Raises DatabaseError."""
-        for reference in self._route.pullers:
+        for reference in self._pullers():
             puller = self._bus.crew.member(Puller, reference.step_name)
             if puller is None:
                 self._bus.tally.failed += 1
@@ -132,6 +132,12 @@ class Boarding:
     def _let_go(self, entries: Iterable[QueueEntry]) -> None:
         for entry in entries:
             self._work.finish(entry)
+
+    def _pullers(self) -> Sequence[ModuleReference]:
+        if self._bus.ticket.pull:
+            return self._route.pullers
+        self._log.info("Intake is paused: nothing is pulled")
+        return ()
 
     def _batches(self, puller: Puller, reference: ModuleReference) -> Iterator[_Batch]:
         batch, size, begun = _Batch([], []), 0, 0.0

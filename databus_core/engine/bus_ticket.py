@@ -20,14 +20,30 @@ class BusTicket:
     """The dispatcher ticket's folder."""
     expedited: bool = False
     """A person wants this trip: what was put off is tried now, whatever its time."""
+    pull: bool = True
+    """Whether new passengers are pulled; those that are seated travel on in any case."""
 
     @classmethod
     def issue(
-        cls, client_id: str, client: Client, client_passenger: str, folder: Path, *, expedited: bool = False
+        cls,
+        client_id: str,
+        client: Client,
+        client_passenger: str,
+        folder: Path,
+        *,
+        expedited: bool = False,
+        pull: bool = True,
     ) -> BusTicket:
         """A ticket for one trip by the client's configuration. Raises NotFoundError."""
         passenger = client.passenger(client_passenger)
         if passenger is None:
             known = ", ".join(passenger.name for passenger in client.passengers) or "none"
             raise NotFoundError(f"Client {client_id!r} has no client passenger {client_passenger!r}; it has: {known}.")
-        return cls(client_id=client_id, client=client, client_passenger=passenger, folder=folder, expedited=expedited)
+        return cls(
+            client_id=client_id,
+            client=client,
+            client_passenger=passenger,
+            folder=folder,
+            expedited=expedited,
+            pull=pull,
+        )

@@ -200,7 +200,7 @@ def _usable_part(document: object) -> Client:
             continue
         usable.append(passenger)
     part: dict[str, Any] = {"passengers": usable}
-    for key in ("log_life_span", "users"):
+    for key in ("log_life_span", "drivers_at_once", "users"):
         try:
             Client.model_validate({key: raw[key]})
         except (KeyError, ValidationError):

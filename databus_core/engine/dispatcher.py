@@ -6,7 +6,7 @@ import asyncio
 import functools
 import logging
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
@@ -19,10 +19,11 @@ from databus_core.engine.export import Progress, export_client
 from databus_core.engine.factories import Factories, option_named
 from databus_core.engine.peek import PullerPeek, peek
 from databus_core.engine.roster import Roster, TimetableRow, read_client
+from databus_core.engine.route_pause import set_pause
 from databus_core.engine.stop_signals import on_stop_signals
 from databus_core.engine.storage import Storage
 from databus_core.engine.threads import in_daemon_thread
-from databus_core.engine.timetable import Timetable
+from databus_core.engine.timetable import Route, Timetable
 from databus_core.engine.traffic import RunningTrip, Traffic
 from databus_core.engine.trip import Trip
 from databus_core.errors import DatabusError, DispatcherError, ExportStopped, TicketError
@@ -32,8 +33,10 @@ from databus_core.model.client import Client, ClientPassenger
 from databus_core.model.clock import now
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log
+from databus_core.model.missed import MissedTrips
 from databus_core.model.problem import Problem
 from databus_core.model.queue_entry import QueueStatus
+from databus_core.model.route_state import RoutePause
 from databus_core.model.ticket import DispatcherTicket
 from databus_core.model.trip import TripRecord
 from databus_core.plugins.database import Database, DatabaseContext
@@ -69,7 +72,7 @@ class Dispatcher:
         self._control: ControlListener | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._roster = Roster(Timetable(ticket.drivers_at_once))
-        self._traffic = Traffic(self._roster, self._events, self._read_client, self._run_trip)
+        self._traffic = Traffic(self._roster, self._events, self._read_client, self._run_trip, self._keep_missed)
         self._maintenance = asyncio.Lock()
         """Held while nothing may travel: an export, a change of the ticket."""
         self._opening = asyncio.Lock()
@@ -258,7 +261,7 @@ class Dispatcher:
     async def expedite(self, client_id: str, client_passenger: str) -> None:
         """Let one client passenger depart now, beside the others; during its trip: once more right after it."""
         self._require(DispatcherState.RUNNING)
-        self._traffic.expedite(self._roster.route(client_id, client_passenger))
+        self._traffic.expedite(self._travelling(client_id, client_passenger))
 
     async def drive(self, client_id: str, client_passenger: str) -> Log:
         """Make one trip now and wait for it, also while paused; answers its finished log.
@@ -266,12 +269,48 @@ class Dispatcher:
         What was put off to a later time, because it failed, is tried now.
         """
         self._require(DispatcherState.RUNNING, DispatcherState.PAUSED)
-        route = self._roster.route(client_id, client_passenger)
+        route = self._travelling(client_id, client_passenger)
         if self._roster.timetable.is_running(route) or self._maintenance.locked():
             raise DispatcherError(
                 f"{route} cannot depart now: a trip of it, an export or a change of the ticket is under way."
             )
         return await self._traffic.depart(route, expedited=True)
+
+    def _travelling(self, client_id: str, client_passenger: str) -> Route:
+        """The route of that name. Raises NotFoundError, and DispatcherError while it is paused."""
+        route = self._roster.route(client_id, client_passenger)
+        if self._roster.timetable.pause_of(route) is RoutePause.EVERYTHING:
+            raise DispatcherError(f"{route} is paused; resume it first.")
+        return route
+
+    async def pause_route(self, client_id: str, client_passenger: str, *, intake_only: bool = False) -> None:
+        """Let one client passenger rest until it is resumed, also over a restart; a trip of it that runs goes on.
+
+        With `intake_only` its trips pull nothing, but process and push what is seated.
+        """
+        await self._set_pause(client_id, client_passenger, RoutePause.INTAKE if intake_only else RoutePause.EVERYTHING)
+
+    async def resume_route(self, client_id: str, client_passenger: str) -> None:
+        """Let a client passenger travel again by its schedule, wholly."""
+        await self._set_pause(client_id, client_passenger, RoutePause.NONE)
+
+    async def _set_pause(self, client_id: str, client_passenger: str, pause: RoutePause) -> None:
+        route = self._roster.route(client_id, client_passenger)
+        await self.change(lambda storage: set_pause(storage, *route, pause), Change.TRIPS, route.client_id)
+        if route in self._roster.timetable:
+            self._roster.timetable.set_pause(route, pause)
+            self._traffic.look_again()
+
+    async def _keep_missed(self, missed: Mapping[Route, MissedTrips]) -> None:
+        """Write into the ledgers of the clients what was missed."""
+        for client_id in {route.client_id for route in missed}:
+            rows = [row for route, row in missed.items() if route.client_id == client_id]
+            try:
+                await self.change(
+                    lambda storage, c=client_id, r=rows: storage.database.append_missed(c, r), Change.TRIPS, client_id
+                )
+            except DatabusError as error:
+                self._report(f"What client {client_id} missed could not be written into its ledger: {error}")
 
     async def peek(self, client_id: str, client_passenger: str) -> list[PullerPeek]:
         """What waits in the source systems, without consuming it."""
@@ -449,6 +488,10 @@ class Dispatcher:
     async def _obey(self, verb: str, client_id: str = "", **arguments: Any) -> dict[str, Any]:
         if verb == "expedite":
             await self.expedite(client_id, **arguments)
+        elif verb == "pause_route":
+            await self.pause_route(client_id, **arguments)
+        elif verb == "resume_route":
+            await self.resume_route(client_id, **arguments)
         elif verb == "set_step":
             client_id = self._roster.client_id(client_id)
             arguments["status"] = QueueStatus(arguments["status"])

@@ -9,6 +9,7 @@ from databus_core.errors import DatabaseError, ExportStopped
 from databus_core.model.log import Log
 from databus_core.model.query import PAGE, LogQuery, LogRow, Query, QueueRow
 from databus_core.model.queue_entry import QueueEntry
+from databus_core.model.route_state import RoutePause
 from databus_core.plugins.database import Database
 
 Progress = Callable[[int, int], None]
@@ -25,7 +26,8 @@ def never() -> bool:
 def export_client(
     source: Database, target: Database, client_id: str, progress: Progress, stopped: Callable[[], bool] = never
 ) -> int:
-    """Copy configuration, backups, passengers with their ids, states and attachments, logs and last trips.
+    """Copy configuration, backups, passengers with their ids, states and attachments, logs, last trips, what is
+    paused, and the ledger of missed trips.
 
     Both databases are open, the target for writing. Answers how many passengers were new in the target; those that
     it has already are brought to the source's state, and passed over where they have it: after a stop or a crash the
@@ -39,6 +41,7 @@ def export_client(
     _copy_logs(source, target, client_id, stopped)
     for trip in source.last_trips(client_id).values():
         target.record_trip(client_id, trip)
+    _copy_schedules(source, target, client_id)
     return copied
 
 
@@ -125,6 +128,17 @@ def _check(stopped: Callable[[], bool], done: int, total: int) -> None:
     if stopped():
         so_far = f" after {done:,} of {total:,} passengers" if total else ""
         raise ExportStopped(f"The export was stopped{so_far}. The next one goes on from there.")
+
+
+def _copy_schedules(source: Database, target: Database, client_id: str) -> None:
+    """What is paused, and the ledger of missed trips."""
+    paused = source.route_states(client_id)
+    for name, state in target.route_states(client_id).items():
+        if name not in paused:
+            target.write_route_state(client_id, dataclasses.replace(state, pause=RoutePause.NONE))
+    for state in paused.values():
+        target.write_route_state(client_id, state)
+    target.append_missed(client_id, source.missed(client_id))
 
 
 def _copy_backups(source: Database, target: Database, client_id: str) -> None:

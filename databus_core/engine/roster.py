@@ -13,6 +13,7 @@ from databus_core.engine.timetable import Route, Timetable
 from databus_core.errors import DatabusError, NotFoundError
 from databus_core.model.client import Client, ClientPassenger
 from databus_core.model.client_id import known_as
+from databus_core.model.route_state import RoutePause, RouteState
 from databus_core.model.trip import TripRecord
 
 
@@ -24,8 +25,9 @@ class TimetableRow:
     client_passenger: ClientPassenger
     last_trip: TripRecord | None
     next_due_at: datetime | None
-    """None while it is not going to travel by itself: the dispatcher does not run."""
+    """None while it is not going to travel by itself: the dispatcher does not run, or it is paused."""
     running: bool
+    pause: RoutePause = RoutePause.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Reading:
     """None when nothing of it can be read."""
     problems: tuple[str, ...]
     last_trips: Mapping[str, TripRecord] = field(default_factory=dict[str, TripRecord], compare=False)
+    states: Mapping[str, RouteState] = field(default_factory=dict[str, RouteState], compare=False)
 
 
 def read_client(storage: Storage, client_id: str) -> Reading:
@@ -46,9 +49,10 @@ def read_client(storage: Storage, client_id: str) -> Reading:
         if not problems:  # what the usable part of a configuration does not say may stand in the rest of it
             said += _search_problems(storage, client_id, client)
         last_trips = storage.database.last_trips(client_id)
+        states = storage.database.route_states(client_id)
     except DatabusError as error:
         return Reading(None, (f"Client {client_id}: {error}",))
-    return Reading(client, tuple(said), last_trips)
+    return Reading(client, tuple(said), last_trips, states)
 
 
 def _search_problems(storage: Storage, client_id: str, client: Client) -> list[str]:
@@ -94,12 +98,22 @@ class Roster:
         self._readings[client_id] = reading
         for name, trip in reading.last_trips.items():
             self._last_trips.setdefault(Route(client_id, name), trip)
+        self._schedule(client_id, reading)
+        return reading.problems
+
+    def _schedule(self, client_id: str, reading: Reading) -> None:
+        """Let the timetable have the client's routes; only of new ones it does not know yet whether they are paused."""
+        client = self.clients[client_id]
+        new = [route for each in client.passengers if (route := Route(client_id, each.name)) not in self.timetable]
         self.timetable.set_client(
             client_id,
-            {passenger.name: passenger.interval for passenger in self.clients[client_id].passengers},
+            {passenger.name: passenger.timing for passenger in client.passengers},
             {name: trip.started_at for name, trip in reading.last_trips.items()},
+            client.drivers_at_once,
         )
-        return reading.problems
+        for route in new:
+            if route.client_passenger in reading.states:
+                self.timetable.set_pause(route, reading.states[route.client_passenger].pause)
 
     def keep(self, client_ids: list[str]) -> None:
         """Forget every other client."""
@@ -135,7 +149,10 @@ class Roster:
     def bus_ticket(self, route: Route, *, expedited: bool = False) -> BusTicket:
         """A ticket for one trip by the present configuration. Raises NotFoundError."""
         client = self.clients.get(route.client_id, Client())
-        return BusTicket.issue(route.client_id, client, route.client_passenger, self._folder, expedited=expedited)
+        pull = self.timetable.pause_of(route) is not RoutePause.INTAKE
+        return BusTicket.issue(
+            route.client_id, client, route.client_passenger, self._folder, expedited=expedited, pull=pull
+        )
 
     def rows(self, moment: datetime, *, driving: bool) -> list[TimetableRow]:
         """Every client passenger; `driving`: whether they depart by themselves."""
@@ -146,6 +163,7 @@ class Roster:
                 self._last_trips.get(route),
                 self.timetable.next_due_at(moment, route) if driving else None,
                 self.timetable.is_running(route),
+                self.timetable.pause_of(route),
             )
             for client_id, client in self.clients.items()
             for passenger in client.passengers

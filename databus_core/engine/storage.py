@@ -34,11 +34,14 @@ class Storage:
         return self.factory.create(Queue, module, self.database, client_id, self._seats)
 
     def clean(self, client_id: str, client: Client) -> list[str]:
-        """Remove logs and backups that are kept no longer, once in a while; answers what was removed, in sentences."""
+        """Remove logs, backups and missed trips that are kept no longer, once in a while; answers, in sentences, what
+        was removed."""
         moment = now()
         last = self._cleaned_at.get(client_id)
         if last is not None and moment - last < CLEAN_EVERY:
             return []
         self._cleaned_at[client_id] = moment
-        self.database.remove_backups(client_id, moment - timedelta(days=client.log_life_span))
+        before = moment - timedelta(days=client.log_life_span)
+        self.database.remove_backups(client_id, before)
+        self.database.remove_missed(client_id, before)
         return remove_logs(self.database, client_id, client)

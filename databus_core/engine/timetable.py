@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
+
+from databus_core.model.missed import Absence, MissedTrips
+from databus_core.model.route_state import RoutePause
+from databus_core.model.timing import Timing
+
+ATTENTION = timedelta(minutes=1)
+"""Whoever drives looks at the timetable more often than this. What departs by so much too late is only late, what was
+not looked at for longer is missed; and clocks that are set by less are still right."""
 
 
 class Route(NamedTuple):
@@ -18,19 +26,81 @@ class Route(NamedTuple):
         return f"{self.client_id} / {self.client_passenger}"
 
 
-@dataclass(slots=True)
 class _Line:
-    interval: timedelta
-    last_departure_at: datetime | None
-    running: bool = False
-    expedited: bool = False
+    """The departures of one route."""
 
-    def due_at(self, now: datetime) -> datetime:
-        """A line that never ran is due now. A clock that was set back costs one interval at most."""
-        if self.last_departure_at is None:
-            return now
-        self.last_departure_at = min(self.last_departure_at, now)
-        return self.last_departure_at + self.interval
+    def __init__(self, timing: Timing, last_departure_at: datetime | None) -> None:
+        self.timing = timing
+        self.pause = RoutePause.NONE
+        self.running = False
+        self.expedited = False
+        self._after = last_departure_at
+        """Departures after this moment are still to come; None before there was any."""
+        self._due_at: datetime | None = None
+        self._is_reckoned = False
+        self._owed = 0
+        """Trips that are still to make up for missed ones, the first of which was due at `_owed_since`."""
+        self._owed_since: datetime | None = None
+        self._attended_at = last_departure_at
+        """Until then it was looked at and could depart."""
+        self._absence = Absence.STOPPED
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it departs by itself when it is due."""
+        return not self.running and self.pause is not RoutePause.EVERYTHING
+
+    def change(self, timing: Timing) -> None:
+        """Depart by another timing from now on. What a new cron expression would have meant before does not count."""
+        if timing == self.timing:
+            return
+        self.timing, self._is_reckoned = timing, False
+        if timing.interval is None and self._after is not None and self._attended_at is not None:
+            self._after = max(self._after, self._attended_at)
+
+    def depart(self, now: datetime) -> None:
+        """Its trip begins."""
+        self.running, self.expedited = True, False
+        self._after, self._is_reckoned = now, False
+        self._owed = max(0, self._owed - 1)
+
+    def due_at(self, now: datetime) -> datetime | None:
+        """When it departs next, which may have passed; None when it never does."""
+        self._believe(now)
+        if not self._is_reckoned:
+            after, timing = self._after, self.timing
+            self._due_at = timing.first_at(now) if after is None else timing.next_after(after)
+            self._is_reckoned = True
+        return self._owed_since if self._owed else self._due_at
+
+    def _believe(self, now: datetime) -> None:
+        """A clock that was set back is right now: what seems to lie in the future is taken for the present."""
+        if max(filter(None, (self._after, self._attended_at)), default=now) > now + ATTENTION:
+            self._after = self._after and min(self._after, now)
+            self._attended_at = self._attended_at and min(self._attended_at, now)
+            self._is_reckoned = False
+
+    def rest(self) -> None:
+        """Nobody looks at it from now on."""
+        if self._absence is Absence.ASLEEP:
+            self._absence = Absence.PAUSED
+
+    def set_pause(self, pause: RoutePause) -> None:
+        """Let it rest, or travel again."""
+        self.pause = pause
+        if pause is RoutePause.EVERYTHING:
+            self._absence, self.expedited = Absence.PAUSED, False
+
+    def attend(self, name: str, now: datetime) -> MissedTrips | None:
+        """It is looked at, and may depart: answers what it missed meanwhile, and owes the trips to make up for that."""
+        due_at, since, why = self.due_at(now), self._attended_at or now, self._absence
+        self._attended_at, self._absence = now, Absence.ASLEEP
+        until = now - ATTENTION
+        if self._owed or due_at is None or not since < due_at <= until:
+            return None
+        count, self._due_at = self.timing.passed(due_at, until)
+        self._owed_since, self._owed = due_at, min(count, self.timing.make_up)
+        return MissedTrips(name, due_at, now, why, count, self._owed)
 
 
 class Timetable:
@@ -39,19 +109,31 @@ class Timetable:
     def __init__(self, drivers_at_once: int) -> None:
         self.drivers_at_once = drivers_at_once
         self._lines: dict[Route, _Line] = {}
+        self._drivers_of: dict[str, int] = {}
+        """By client, where one has a limit of its own."""
 
-    def set_client(self, client_id: str, intervals: Mapping[str, timedelta], last: Mapping[str, datetime]) -> None:
+    # Routes -----------------------------------------------------------------------------------------------------
+
+    def set_client(
+        self,
+        client_id: str,
+        timings: Mapping[str, Timing],
+        last: Mapping[str, datetime],
+        drivers_at_once: int | None = None,
+    ) -> None:
         """Make these client passengers the client's routes; those already known keep their state.
 
-        `last` says when a route departed last, where that is known from an earlier process.
+        `last` says when a route departed last, where that is known from an earlier process; `drivers_at_once` how many
+        of them may travel at the same time.
         """
         for route in [route for route in self._lines if route.client_id == client_id]:
-            line = self._lines[route]
-            if route.client_passenger not in intervals and not line.running:
+            if route.client_passenger not in timings and not self._lines[route].running:
                 del self._lines[route]
-        for name, interval in intervals.items():
-            line = self._lines.setdefault(Route(client_id, name), _Line(interval, last.get(name)))
-            line.interval = interval
+        for name, timing in timings.items():
+            self._lines.setdefault(Route(client_id, name), _Line(timing, last.get(name))).change(timing)
+        self._drivers_of.pop(client_id, None)
+        if drivers_at_once is not None:
+            self._drivers_of[client_id] = drivers_at_once
 
     def remove_client(self, client_id: str) -> None:
         """The client has no routes any more; a trip that runs goes on."""
@@ -60,19 +142,29 @@ class Timetable:
     def __contains__(self, route: Route) -> bool:
         return route in self._lines
 
+    # What happens -----------------------------------------------------------------------------------------------
+
     def expedite(self, route: Route) -> None:
         """The route departs as soon as it does not travel. Raises KeyError for an unknown route."""
         self._lines[route].expedited = True
 
-    def due(self, now: datetime) -> list[Route]:
-        """What departs now: everything expedited, then the longest overdue as far as drivers are free."""
-        waiting = {route: line for route, line in self._lines.items() if not line.running}
-        expedited = [route for route, line in waiting.items() if line.expedited]
-        overdue = [(line.due_at(now), route) for route, line in waiting.items() if not line.expedited]
-        ordered = [route for due_at, route in sorted(overdue) if due_at <= now]
-        running = sum(line.running for line in self._lines.values())
-        free = max(0, self.drivers_at_once - running - len(expedited))
-        return expedited + ordered[:free]
+    def set_pause(self, route: Route, pause: RoutePause) -> None:
+        """Let a route rest, or travel again; a trip that runs goes on. Raises KeyError for an unknown route."""
+        self._lines[route].set_pause(pause)
+
+    def rest(self) -> None:
+        """Nothing departs until somebody attends again."""
+        for line in self._lines.values():
+            line.rest()
+
+    def attend(self, now: datetime) -> dict[Route, MissedTrips]:
+        """Whoever drives looks at the timetable, at least once in ATTENTION; answers what was missed since."""
+        attended = {
+            route: line.attend(route.client_passenger, now)
+            for route, line in self._lines.items()
+            if line.pause is not RoutePause.EVERYTHING
+        }
+        return {route: missed for route, missed in attended.items() if missed is not None}
 
     def is_expedited(self, route: Route) -> bool:
         """Whether a person wants its next departure."""
@@ -81,22 +173,60 @@ class Timetable:
 
     def departed(self, route: Route, now: datetime) -> None:
         """The route's trip begins."""
-        line = self._lines[route]
-        line.running, line.expedited, line.last_departure_at = True, False, now
+        self._lines[route].depart(now)
 
     def arrived(self, route: Route) -> None:
         """The route's trip is over."""
         if route in self._lines:
             self._lines[route].running = False
 
+    # Questions --------------------------------------------------------------------------------------------------
+
+    def due(self, now: datetime) -> list[Route]:
+        """What departs now: everything expedited, then the longest overdue as far as drivers are free."""
+        waiting = {route: line for route, line in self._lines.items() if line.is_waiting}
+        departing = [route for route, line in waiting.items() if line.expedited]
+        dues = ((line.due_at(now), route) for route, line in waiting.items() if not line.expedited)
+        overdue = sorted((due_at, route) for due_at, route in dues if due_at is not None and due_at <= now)
+        driven = self._driven()
+        driven.update(route.client_id for route in departing)
+        for _, route in overdue:
+            if self._has_driver(route.client_id, driven):
+                departing.append(route)
+                driven[route.client_id] += 1
+        return departing
+
+    def _driven(self) -> Counter[str]:
+        """How many trips of each client run."""
+        return Counter(route.client_id for route, line in self._lines.items() if line.running)
+
+    def _has_driver(self, client_id: str, driven: Counter[str]) -> bool:
+        limit = self._drivers_of.get(client_id, self.drivers_at_once)
+        return driven.total() < self.drivers_at_once and driven[client_id] < limit
+
     def is_running(self, route: Route) -> bool:
         """Whether a trip of the route is under way."""
         line = self._lines.get(route)
         return line is not None and line.running
 
-    def next_due_at(self, now: datetime, route: Route | None = None) -> datetime | None:
-        """When a route, or the next of all that do not travel, is due; None when none is."""
-        if route is not None:
-            line = self._lines.get(route)
-            return None if line is None else now if line.expedited else line.due_at(now)
-        return min((line.due_at(now) for line in self._lines.values() if not line.running), default=None)
+    def pause_of(self, route: Route) -> RoutePause:
+        """What of the route rests."""
+        line = self._lines.get(route)
+        return RoutePause.NONE if line is None else line.pause
+
+    def next_due_at(self, now: datetime, route: Route) -> datetime | None:
+        """When a route is due; None when it does not depart by itself."""
+        line = self._lines.get(route)
+        if line is None or line.pause is RoutePause.EVERYTHING:
+            return None
+        return now if line.expedited else line.due_at(now)
+
+    def next_departure_at(self, now: datetime) -> datetime | None:
+        """When the next route is due that then has a driver as things are; None when there is none."""
+        driven = self._driven()
+        dues = (
+            line.due_at(now)
+            for route, line in self._lines.items()
+            if line.is_waiting and self._has_driver(route.client_id, driven)
+        )
+        return min((due_at for due_at in dues if due_at is not None), default=None)

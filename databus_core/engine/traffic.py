@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.events import Events
@@ -16,6 +17,7 @@ from databus_core.errors import DatabusError
 from databus_core.model.client import ClientPassenger
 from databus_core.model.clock import now
 from databus_core.model.log import Log
+from databus_core.model.missed import MissedTrips
 from databus_core.model.trip import TripRecord
 from databus_core.plugins.observer import Change
 
@@ -44,17 +46,21 @@ class Traffic:
         events: Events,
         read_client: Callable[[str], Awaitable[None]],
         run_trip: Callable[[BusTicket, Log], Awaitable[TripRecord]],
+        keep_missed: Callable[[Mapping[Route, MissedTrips]], Awaitable[None]],
     ) -> None:
         """`read_client` brings the roster up to date before a departure; `run_trip` makes one trip somewhere, and
-        when it is cancelled leaves it."""
+        when it is cancelled leaves it; `keep_missed` writes what was missed into the ledger."""
         self._roster = roster
         self._events = events
         self._read_client = read_client
         self._run_trip = run_trip
+        self._keep_missed = keep_missed
         self._running: dict[Route, RunningTrip] = {}
         self.left: list[RunningTrip] = []
         """The trips that `end` left."""
         self._trips: set[asyncio.Task[Log]] = set()
+        self._bookings: set[asyncio.Task[None]] = set()
+        """What is being written into the ledger."""
         self._wake = asyncio.Event()
         self._driving = False
         self._conductor: asyncio.Task[None] | None = None
@@ -80,6 +86,8 @@ class Traffic:
 
     def set_driving(self, *, driving: bool) -> None:
         """Whether what is due departs."""
+        if self._driving and not driving:
+            self._roster.timetable.rest()
         self._driving = driving
         self._wake.set()
 
@@ -94,8 +102,8 @@ class Traffic:
 
     async def arrivals(self, seconds: float | None = None) -> None:
         """Wait until no trip runs, at most so long."""
-        if self._trips:
-            await asyncio.wait(set(self._trips), timeout=seconds)
+        if work := self._trips | self._bookings:
+            await asyncio.wait(work, timeout=seconds)
 
     def depart(self, route: Route, *, expedited: bool = False) -> asyncio.Task[Log]:
         """Begin a trip, whether it is due or not; the task answers its finished log. See BusTicket.expedited."""
@@ -111,18 +119,26 @@ class Traffic:
         while True:
             self._wake.clear()
             if self._driving:
-                for route in self._roster.timetable.due(now()):
-                    self.depart(route)
+                self._look(now())
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._seconds_to_sleep()):
                     await self._wake.wait()
+
+    def _look(self, moment: datetime) -> None:
+        timetable = self._roster.timetable
+        if missed := timetable.attend(moment):
+            booking = asyncio.ensure_future(self._keep_missed(missed))
+            self._bookings.add(booking)
+            booking.add_done_callback(self._bookings.discard)
+        for route in timetable.due(moment):
+            self.depart(route)
 
     def _seconds_to_sleep(self) -> float | None:
         if not self._driving:
             return None
         moment = now()
-        due_at = self._roster.timetable.next_due_at(moment)
-        if due_at is None or len(self._trips) >= self._roster.timetable.drivers_at_once:
+        due_at = self._roster.timetable.next_departure_at(moment)
+        if due_at is None:
             return LONGEST_SLEEP
         return min(LONGEST_SLEEP, max(0.0, (due_at - moment).total_seconds()))
 

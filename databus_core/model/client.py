@@ -13,9 +13,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from databus_core.model.byte_size import ByteSize
 from databus_core.model.client_id import lookalike, why_no_client_id
 from databus_core.model.policies import AfterCrash, BreakerPolicy, CommitMode, RateLimit, RetryPolicy
-
-LONGEST_DAYS = 36_500
-"""A hundred years: longer spans are slips of the pen, and calendars end."""
+from databus_core.model.schedule import LONGEST_DAYS, Schedule
+from databus_core.model.timing import Timing
 
 ROOT = "root"
 """The client that sees all clients."""
@@ -134,6 +133,9 @@ class ClientPassenger(_Document):
         "and their beginnings. Takes several times the room of the text, and longer to index.",
     )
     sync_frequency: float = Field(default=1, gt=0, le=LONGEST_DAYS * 24 * 60, description="Minutes between two trips.")
+    schedule: Schedule | None = Field(
+        default=None, description="When it departs, where every so many minutes (sync_frequency) is not enough."
+    )
 
     @property
     def passenger_module(self) -> str:
@@ -151,9 +153,9 @@ class ClientPassenger(_Document):
         return self.retry if own is None else self.retry.model_copy(update=own.model_dump(exclude_unset=True))
 
     @property
-    def interval(self) -> timedelta:
-        """Time between the starts of two trips."""
-        return timedelta(minutes=self.sync_frequency)
+    def timing(self) -> Timing:
+        """When it departs by itself."""
+        return (self.schedule or Schedule()).timing(timedelta(minutes=self.sync_frequency))
 
     @model_validator(mode="after")
     def _steps_are_distinct(self) -> ClientPassenger:
@@ -178,6 +180,11 @@ class Client(_Document):
 
     log_life_span: float = Field(default=1, ge=0, le=LONGEST_DAYS, description="Days that logs and backups are kept.")
     passengers: list[ClientPassenger] = Field(default_factory=list["ClientPassenger"], description="What is moved.")
+    drivers_at_once: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many of its trips run at the same time; as the ticket allows if null.",
+    )
     users: list[User] = Field(default_factory=list["User"], description="Who may sign in; nobody needs to if empty.")
 
     @model_validator(mode="after")

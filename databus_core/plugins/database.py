@@ -14,9 +14,11 @@ from databus_core.model.customizing import CustomizingBackup
 from databus_core.model.database_backup import DatabaseBackup, Restored
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry
+from databus_core.model.missed import MissedTrips
 from databus_core.model.passenger import Json
 from databus_core.model.query import LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows, SearchProgress
 from databus_core.model.queue_entry import QueueEntry
+from databus_core.model.route_state import RouteState
 from databus_core.model.space import Space
 from databus_core.model.trip import TripRecord
 from databus_core.plugins.plugin import Plugin
@@ -296,3 +298,25 @@ class Database(ABC):
     @abstractmethod
     def last_trips(self, client_id: str) -> dict[str, TripRecord]:
         """The last trip of each client passenger that had one, by name."""
+
+    # Schedules --------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def route_states(self, client_id: str) -> dict[str, RouteState]:
+        """Those client passengers that are paused, by name."""
+
+    @abstractmethod
+    def write_route_state(self, client_id: str, state: RouteState) -> None:
+        """Keep the state of a client passenger; one with RoutePause.NONE is forgotten."""
+
+    @abstractmethod
+    def append_missed(self, client_id: str, missed: Sequence[MissedTrips]) -> None:
+        """Add to the ledger of trips that were missed; the same ones found missing again replace what is there."""
+
+    @abstractmethod
+    def missed(self, client_id: str) -> list[MissedTrips]:
+        """The ledger, what was noticed last first."""
+
+    @abstractmethod
+    def remove_missed(self, client_id: str, before: datetime) -> int:
+        """Delete what was noticed before that time; answers how many."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction, QHideEvent, QShowEvent
@@ -13,8 +13,11 @@ from PySide6.QtWidgets import QLabel
 from databus_core.engine.roster import TimetableRow
 from databus_core.engine.storage import Storage
 from databus_core.model.client import ROOT
+from databus_core.model.clock import now
 from databus_core.model.log import MessageType
+from databus_core.model.missed import MissedTrips
 from databus_core.model.query import QueueCounts, Rows
+from databus_core.model.route_state import RoutePause
 from databus_core.model.space import Space
 from databus_core.plugins.observer import Change, DispatcherState
 from databus_gui.i18n import count, tr
@@ -23,11 +26,9 @@ from databus_gui.slots import async_slot
 from databus_gui.tables.model import Column, Mark, PageRequest, TableModel
 from databus_gui.tables.view import TableView
 from databus_gui.theme import Meaning, icon
-from databus_gui.widgets.words import ago, countdown, duration, every, local_time_with_zone
+from databus_gui.widgets.schedule_words import schedule_details
+from databus_gui.widgets.words import ago, countdown, duration, local_time_with_zone
 from databus_gui.widgets.words import size as size_in_words
-
-Route: TypeAlias = tuple[str, str]
-"""Client id, and name of a client passenger."""
 
 SECOND_MS = 1000
 
@@ -35,6 +36,16 @@ _WORST = {
     MessageType.INFO: ("fine", Mark("mdi6.check-circle", Meaning.GOOD)),
     MessageType.WARNING: ("warnings", Mark("mdi6.alert", Meaning.CAUTION)),
     MessageType.ERROR: ("errors", Mark("mdi6.alert-circle", Meaning.BAD)),
+}
+_PAUSE_ACTIONS = {
+    RoutePause.EVERYTHING: ("mdi6.pause", "Pause"),
+    RoutePause.INTAKE: ("mdi6.pause-octagon-outline", "Pause only the intake"),
+    RoutePause.NONE: ("mdi6.play", "Resume"),
+}
+_PAUSE_SAID = {
+    RoutePause.EVERYTHING: ("1 client passenger is paused", "{n} client passengers are paused"),
+    RoutePause.INTAKE: ("1 client passenger pulls nothing any more", "{n} client passengers pull nothing any more"),
+    RoutePause.NONE: ("1 client passenger is resumed", "{n} client passengers are resumed"),
 }
 _LINKS = {"waiting": "waiting", "failing": "failing", "complete": "complete"}
 """Column key -> what the queue page calls these passengers."""
@@ -47,6 +58,8 @@ class PassengerRow:
     timetable: TimetableRow
     counts: QueueCounts
     space: Space
+    missed: tuple[MissedTrips, ...] = ()
+    """Its ledger, what was noticed last first."""
 
     @property
     def route(self) -> tuple[str, str]:
@@ -57,6 +70,15 @@ class PassengerRow:
     def waiting(self) -> int:
         """Passengers that are under way without an error."""
         return self.counts.incomplete - self.counts.failing
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the database says of one client's passengers, by their names."""
+
+    counts: dict[str, QueueCounts]
+    space: dict[str, Space]
+    missed: list[MissedTrips]
 
 
 class PassengersPage(Page):
@@ -130,7 +152,10 @@ class PassengersPage(Page):
             ),
             Column(key="next", title=tr("Next trip"), text=self._next, width=80, tooltip=self._next_tip),
             Column(key="last", title=tr("Last trip"), text=_last, width=95, tooltip=_last_tip, sort_key="last"),
-            Column(key="schedule", title=tr("Schedule"), text=_schedule, width=115, sort_key="schedule"),
+            Column(
+                key="schedule", title=tr("Schedule"), text=_schedule, width=115, sort_key="schedule",
+                tooltip=self._schedule_tip,
+            ),
         ]  # fmt: skip
 
     # Data -------------------------------------------------------------------------------------------------------
@@ -146,17 +171,16 @@ class PassengersPage(Page):
         ]
         clients = sorted({row.client_id for row in rows})
 
-        def read(storage: Storage) -> tuple[dict[Route, QueueCounts], dict[Route, Space], int]:
+        def read(storage: Storage) -> tuple[dict[str, _Stored], int]:
             database = storage.database
-            counts = {(each, name): found for each in clients for name, found in database.queue_counts(each).items()}
-            spaces = {(each, name): found for each in clients for name, found in database.space(each).items()}
-            return counts, spaces, database.whole_size()
+            stored = {
+                each: _Stored(database.queue_counts(each), database.space(each), database.missed(each))
+                for each in clients
+            }
+            return stored, database.whole_size()
 
-        counts, spaces, whole = await self.session.read(read)
-        found: list[PassengerRow] = []
-        for row in rows:
-            route = row.client_id, row.client_passenger.name
-            found.append(PassengerRow(row, counts.get(route, QueueCounts()), spaces.get(route, Space())))
+        stored, whole = await self.session.read(read)
+        found = [_row(row, stored[row.client_id]) for row in rows]
         self.whole_size.setText(tr("The whole database takes {size}.", size=size_in_words(whole)))
         found.sort(key=lambda row: self._sort_value(row, request.order), reverse=request.descending)
         return Rows(found[request.offset : request.offset + request.limit], len(found))
@@ -165,7 +189,7 @@ class PassengersPage(Page):
         trip = row.timetable.last_trip
         values: dict[str, object] = {
             "client": row.route[0].lower(),
-            "schedule": row.timetable.client_passenger.interval.total_seconds(),
+            "schedule": _frequency(row),
             "last": 0.0 if trip is None else trip.started_at.timestamp(),
             "waiting": row.waiting,
             "failing": row.counts.failing,
@@ -188,6 +212,9 @@ class PassengersPage(Page):
     def _state(self, row: PassengerRow) -> tuple[str, Mark]:
         if row.timetable.running and self.session.dispatcher.state is not DispatcherState.STOPPED:
             return tr("travelling"), Mark("mdi6.bus-side", Meaning.GOOD)
+        if row.timetable.pause is not RoutePause.NONE:
+            word = tr("paused" if row.timetable.pause is RoutePause.EVERYTHING else "intake paused")
+            return word, Mark("mdi6.pause-circle", Meaning.CAUTION)
         if self._due_at(row) is None:
             return tr("at rest"), Mark("mdi6.pause-circle-outline", Meaning.WAITING)
         return tr("scheduled"), Mark("mdi6.clock-outline", Meaning.WAITING)
@@ -198,7 +225,15 @@ class PassengersPage(Page):
 
     def _next_tip(self, row: PassengerRow) -> str:
         due_at = self._due_at(row)
-        return tr("Nothing departs while the dispatcher rests.") if due_at is None else local_time_with_zone(due_at)
+        if due_at is not None:
+            return local_time_with_zone(due_at)
+        if row.timetable.pause is RoutePause.EVERYTHING:
+            return tr("It is paused until somebody resumes it.")
+        return tr("Nothing departs while the dispatcher rests.")
+
+    def _schedule_tip(self, row: PassengerRow) -> str:
+        timing = row.timetable.client_passenger.timing
+        return schedule_details(timing, now(), self._due_at(row), row.missed)
 
     def _due_at(self, row: PassengerRow) -> datetime | None:
         """When it departs by itself. The row may be older than the dispatcher's state."""
@@ -219,9 +254,33 @@ class PassengersPage(Page):
             self.session.say(count(len(routes), "1 client passenger departs", "{n} client passengers depart"))
             self.request_refresh()
 
+    @async_slot
+    async def set_pause(self, pause: RoutePause) -> None:
+        """Let the chosen client passengers rest, over a restart, or travel again."""
+        routes, dispatcher = self.routes(), self.session.dispatcher
+        for client_id, name in routes:
+            if pause is RoutePause.NONE:
+                await dispatcher.resume_route(client_id, name)
+            else:
+                await dispatcher.pause_route(client_id, name, intake_only=pause is RoutePause.INTAKE)
+        self.session.say(count(len(routes), *_PAUSE_SAID[pause]))
+
+    def _pause_actions(self) -> list[QAction]:
+        """Pausing and resuming, each where it would change one of those chosen."""
+        pauses = {row.timetable.pause for row in self.table.chosen_rows()}
+        actions: list[QAction] = []
+        for pause, (sign, text) in _PAUSE_ACTIONS.items():
+            action = QAction(icon(sign), tr(text), self.table)
+            action.setEnabled(bool(pauses - {pause}))
+            action.triggered.connect(lambda _=False, pause=pause: self.set_pause(pause))
+            actions.append(action)
+        return actions
+
     def _row_actions(self) -> list[QAction]:
         expedite = QAction(icon("mdi6.bus-side"), tr("Expedite"), self.table)
-        expedite.setEnabled(self.session.dispatcher.state is DispatcherState.RUNNING)
+        chosen = self.table.chosen_rows()
+        travels = any(row.timetable.pause is not RoutePause.EVERYTHING for row in chosen)
+        expedite.setEnabled(travels and self.session.dispatcher.state is DispatcherState.RUNNING)
         expedite.triggered.connect(self.expedite)
         log = QAction(icon("mdi6.text-box-outline"), tr("Show the last log"), self.table)
         log.triggered.connect(lambda: self._open_log(self.table.current_row()))
@@ -229,7 +288,7 @@ class PassengersPage(Page):
         queue.triggered.connect(lambda: self._open_queue(self.table.current_row(), "all"))
         row = self.table.current_row()
         log.setEnabled(row is not None and row.timetable.last_trip is not None)
-        return [expedite, queue, log]
+        return [expedite, *self._pause_actions(), queue, log]
 
     def _open_queue(self, row: PassengerRow | None, key: str) -> None:
         if row is not None:
@@ -255,8 +314,20 @@ class PassengersPage(Page):
         self._clock.stop()
 
 
+def _row(row: TimetableRow, stored: _Stored) -> PassengerRow:
+    name = row.client_passenger.name
+    missed = tuple(each for each in stored.missed if each.client_passenger == name)
+    return PassengerRow(row, stored.counts.get(name, QueueCounts()), stored.space.get(name, Space()), missed)
+
+
 def _schedule(row: PassengerRow) -> str:
-    return every(row.timetable.client_passenger.interval)
+    return row.timetable.client_passenger.timing.in_words()
+
+
+def _frequency(row: PassengerRow) -> tuple[float, str]:
+    """Intervals by their length, then what goes by the clock."""
+    timing = row.timetable.client_passenger.timing
+    return math.inf if timing.interval is None else timing.interval.total_seconds(), timing.in_words()
 
 
 def _last(row: PassengerRow) -> str:

@@ -65,19 +65,6 @@ def countdown(moment: datetime, present: datetime | None = None) -> str:
     return tr("in {time}", time=clock)
 
 
-def every(interval: timedelta) -> str:
-    """A schedule in words: "every minute", "every 90 seconds", "every 2 hours"."""
-    seconds = round(interval.total_seconds())
-    for unit, one, many in (
-        (_DAY, "every day", "every {n} days"),
-        (_HOUR, "every hour", "every {n} hours"),
-        (_MINUTE, "every minute", "every {n} minutes"),
-    ):
-        if seconds >= unit and seconds % unit == 0:
-            return count(seconds // unit, one, many)
-    return count(seconds, "every second", "every {n} seconds")
-
-
 def size(number: int) -> str:
     """Bytes in the largest unit that fits: "812 bytes", "1.4 KB", "3.0 MB"."""
     if number < _KILO:

@@ -31,8 +31,10 @@ from databus_core.model.client import ROOT
 from databus_core.model.clock import now
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry, MessageType
+from databus_core.model.missed import Absence, MissedTrips
 from databus_core.model.query import LogQuery, Query, QueueCounts, QueueOrder, QueueRow, Rows
 from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step, StepKind
+from databus_core.model.route_state import RoutePause, RouteState
 from databus_core.model.space import Space
 from databus_core.model.trip import TripRecord
 from databus_core.plugins.database import Database
@@ -87,6 +89,14 @@ def trip(name: str = "orders", at: float = 0) -> TripRecord:
     return TripRecord(name, "some-log", minutes(at), minutes(at + 1), MessageType.WARNING, 4, 3, 2, 1)
 
 
+def paused(name: str = "orders", pause: RoutePause = RoutePause.EVERYTHING, at: float = 0) -> RouteState:
+    return RouteState(name, pause, minutes(at))
+
+
+def missed(name: str = "orders", first: float = 0, noticed: float = 60, count: int = 3) -> MissedTrips:
+    return MissedTrips(name, minutes(first), minutes(noticed), Absence.ASLEEP, count, 1)
+
+
 READING: dict[str, Callable[[Database, str], object]] = {
     "configuration": lambda db, client: db.configuration(client),
     "backups": lambda db, client: db.backups(client),
@@ -103,6 +113,8 @@ READING: dict[str, Callable[[Database, str], object]] = {
     "log_rows": lambda db, client: db.log_rows(LogQuery(client_id=client)),
     "log_entries": lambda db, client: db.log_entries(client, "some-log"),
     "last_trips": lambda db, client: db.last_trips(client),
+    "route_states": lambda db, client: db.route_states(client),
+    "missed": lambda db, client: db.missed(client),
 }
 WRITING: dict[str, Callable[[Database, str], object]] = {
     "remove_client": lambda db, client: db.remove_client(client),
@@ -118,6 +130,9 @@ WRITING: dict[str, Callable[[Database, str], object]] = {
     "remove_logs": lambda db, client: db.remove_logs(client, now()),
     "remove_surplus_logs": lambda db, client: db.remove_surplus_logs(client, "orders", count=1),
     "record_trip": lambda db, client: db.record_trip(client, trip()),
+    "write_route_state": lambda db, client: db.write_route_state(client, paused()),
+    "append_missed": lambda db, client: db.append_missed(client, [missed()]),
+    "remove_missed": lambda db, client: db.remove_missed(client, now()),
 }
 WITH_CLIENT = READING | WRITING
 
@@ -1194,4 +1209,48 @@ def test_the_last_trip_of_each_client_passenger_is_kept(engine: Engine, database
     assert database.last_trips(ROOT) == expected
     database = again(engine, database, tmp_path)
     assert database.last_trips(ROOT) == expected
+    database.close()
+
+
+# Schedules ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_paused_stays_so_until_it_is_resumed(engine: Engine, database: Database, tmp_path: Path) -> None:
+    letters = paused("letters: Ä/1", RoutePause.INTAKE, at=1.5)
+    for each in (paused(), letters, paused(at=7)):
+        database.write_route_state(ROOT, each)
+    database.create_client("acme")
+    assert database.route_states("acme") == {}
+    database = again(engine, database, tmp_path)
+    assert database.route_states(ROOT) == {"orders": paused(at=7), "letters: Ä/1": letters}
+    database.write_route_state(ROOT, paused(pause=RoutePause.NONE))
+    assert database.route_states(ROOT) == {"letters: Ä/1": letters}
+    database.close()
+
+
+def test_the_ledger_of_missed_trips_is_listed_newest_first(engine: Engine, database: Database, tmp_path: Path) -> None:
+    rows = [missed(), missed("letters"), missed(first=100, noticed=200), missed(first=90, noticed=200.5)]
+    database.append_missed(ROOT, rows[:2])
+    database.append_missed(ROOT, rows[2:])
+    database.append_missed(ROOT, [])
+    database.create_client("acme")
+    assert database.missed("acme") == []
+    database = again(engine, database, tmp_path)
+    assert database.missed(ROOT) == [rows[3], rows[2], rows[0], rows[1]]
+    database.close()
+
+
+def test_the_same_trips_found_missing_again_are_in_the_ledger_once(database: Database) -> None:
+    later = missed(noticed=300, count=9)
+    for row in (missed(), missed("letters"), later):
+        database.append_missed(ROOT, [row])
+    assert database.missed(ROOT) == [later, missed("letters")]
+
+
+def test_old_rows_of_the_ledger_are_removed(engine: Engine, database: Database, tmp_path: Path) -> None:
+    database.append_missed(ROOT, [missed(noticed=1), missed(first=5, noticed=10), missed(first=7, noticed=20)])
+    assert database.remove_missed(ROOT, minutes(10)) == 1
+    assert database.remove_missed(ROOT, minutes(10)) == 0
+    database = again(engine, database, tmp_path)
+    assert [row.first_due_at for row in database.missed(ROOT)] == [minutes(7), minutes(5)]
     database.close()

@@ -12,8 +12,10 @@ from databus_core.engine.export import export_client
 from databus_core.errors import DatabaseError, ExportStopped
 from databus_core.model.attachment import Attachment
 from databus_core.model.log import Log, LogEntry, MessageType
+from databus_core.model.missed import Absence, MissedTrips
 from databus_core.model.query import PAGE, LogQuery, Query
 from databus_core.model.queue_entry import QueueEntry
+from databus_core.model.route_state import RoutePause, RouteState
 from databus_core.model.trip import TripRecord
 from databus_core.plugins.database import Database
 from tests.support.engines import JSON_FILES, MARIADB, POSTGRESQL, SQLITE, Engine
@@ -75,6 +77,8 @@ def fill(database: Database) -> None:
     log.finished_at = minutes(9)
     database.finish_log(log)
     database.record_trip(CLIENT, TripRecord("orders", "log-1", minutes(0), minutes(9), MessageType.ERROR, 1, 2, 3, 4))
+    database.write_route_state(CLIENT, RouteState("orders", RoutePause.INTAKE, minutes(3)))
+    database.append_missed(CLIENT, [MissedTrips("orders", minutes(-90), minutes(-5), Absence.STOPPED, 12, 1)])
 
 
 def line(number: int) -> LogEntry:
@@ -95,6 +99,8 @@ def contents(database: Database) -> dict[str, object]:
         "logs": [(log.id, log.client_passenger, log.started_at, log.finished_at, log.worst) for log in logs],
         "lines": [database.log_entries(CLIENT, log.id).rows for log in logs],
         "trips": database.last_trips(CLIENT),
+        "paused": database.route_states(CLIENT),
+        "missed": database.missed(CLIENT),
     }
 
 
@@ -117,6 +123,8 @@ def test_what_changed_since_is_brought_to_the_sources_state(databases: tuple[Dat
     completed(changed[1])
     source.update(CLIENT, changed)
     source.seat(CLIENT, [entry("late")])
+    source.write_route_state(CLIENT, RouteState("orders", RoutePause.NONE, minutes(5)))
+    source.append_missed(CLIENT, [MissedTrips("orders", minutes(-90), minutes(9), Absence.STOPPED, 14, 1)])
     assert export_client(source, target, CLIENT, nothing) == 1
     assert contents(target) == contents(source)
 

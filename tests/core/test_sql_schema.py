@@ -36,8 +36,10 @@ from databus_core.errors import DatabaseError
 from databus_core.model.attachment import Attachment
 from databus_core.model.client import ROOT
 from databus_core.model.log import Log, LogEntry, MessageType
+from databus_core.model.missed import Absence, MissedTrips
 from databus_core.model.query import LogQuery, Query, QueueOrder
 from databus_core.model.queue_entry import QueueEntry, QueueStatus
+from databus_core.model.route_state import RoutePause, RouteState
 from databus_core.model.space import Space
 from databus_core.plugins.database import ignored
 from tests.core.test_sql_search import found, settle, until_found
@@ -217,4 +219,9 @@ def work_on_everything(folder: Path) -> None:
     database.remove_surplus_logs(ROOT, "orders", count=1, size=0)
     database.remove_logs(ROOT, minutes(5), "orders")
     database.remove_logs(ROOT, minutes(5))
+    database.write_route_state(ROOT, RouteState("orders", RoutePause.INTAKE, minutes(0)))
+    database.route_states(ROOT)
+    database.append_missed(ROOT, [MissedTrips("orders", minutes(0), minutes(9), Absence.ASLEEP, 3, 1)])
+    database.missed(ROOT)
+    database.remove_missed(ROOT, minutes(5))
     database.close()

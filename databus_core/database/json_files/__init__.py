@@ -22,10 +22,12 @@ from databus_core.files import make_folder
 from databus_core.model.customizing import CustomizingBackup
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry
+from databus_core.model.missed import MissedTrips
 from databus_core.model.passenger import Json
 from databus_core.model.problem import Problem
 from databus_core.model.query import LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows, SearchProgress
 from databus_core.model.queue_entry import QueueEntry
+from databus_core.model.route_state import RouteState
 from databus_core.model.space import Space
 from databus_core.model.trip import TripRecord
 from databus_core.plugins.database import Database, DatabaseContext
@@ -297,3 +299,25 @@ class JsonFiles(Database):
     def last_trips(self, client_id: str) -> dict[str, TripRecord]:
         with self._reading(client_id) as client:
             return client.last_trips()
+
+    # Schedules --------------------------------------------------------------------------------------------------
+
+    def route_states(self, client_id: str) -> dict[str, RouteState]:
+        with self._reading(client_id) as client:
+            return client.routes.states()
+
+    def write_route_state(self, client_id: str, state: RouteState) -> None:
+        with self._writing(client_id) as client:
+            client.routes.write_state(state)
+
+    def append_missed(self, client_id: str, missed: Sequence[MissedTrips]) -> None:
+        with self._writing(client_id) as client:
+            client.routes.append_missed(missed)
+
+    def missed(self, client_id: str) -> list[MissedTrips]:
+        with self._reading(client_id) as client:
+            return client.routes.missed()
+
+    def remove_missed(self, client_id: str, before: datetime) -> int:
+        with self._writing(client_id) as client:
+            return client.routes.remove_missed(before)

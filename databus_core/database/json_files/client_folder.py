@@ -16,6 +16,7 @@ from databus_core.database.json_files.durable import Flusher, write_atomically
 from databus_core.database.json_files.layout import TEMPORARY, ClientLayout
 from databus_core.database.json_files.log_folder import LogFolder
 from databus_core.database.json_files.queue_folder import QueueFolder
+from databus_core.database.json_files.route_files import RouteFiles
 from databus_core.database.json_files.state_file import StateFile
 from databus_core.errors import DamagedError
 from databus_core.files import replace as replace_file
@@ -42,6 +43,7 @@ class ClientFolder:
         self.logs = LogFolder(layout)
         self.backups = BackupFolder(layout.backups)
         self.states = StateFile(layout.states, context.report, writable=writable)
+        self.routes = RouteFiles(layout.routes, layout.missed, context, writable=writable)
 
     def make_ready(self) -> None:
         """Delete what a crash left unfinished, and read the queue."""

@@ -124,6 +124,16 @@ class ClientLayout:
         """The small documents that the engine keeps: breakers, pauses."""
         return self.folder / "states.json"
 
+    @property
+    def routes(self) -> Path:
+        """Which client passengers are paused."""
+        return self.folder / "routes.json"
+
+    @property
+    def missed(self) -> Path:
+        """The ledger: one line for trips that were missed in a row."""
+        return self.folder / "missed.jsonl"
+
 
 def is_ignored(name: str) -> bool:
     """Whether a file of that name is of no interest to anybody: an operating system left it, or hides it."""

@@ -32,6 +32,7 @@ from databus_core.database.sql.queue_table import QueueTable
 from databus_core.database.sql.queue_view import QueueView
 from databus_core.database.sql.restoring import restore
 from databus_core.database.sql.retention import Surplus
+from databus_core.database.sql.route_table import RouteTable
 from databus_core.database.sql.schema import bring_up_to_date, require
 from databus_core.database.sql.search_source import SearchSource
 from databus_core.database.sql.search_text import SearchText
@@ -50,9 +51,11 @@ from databus_core.model.customizing import CustomizingBackup
 from databus_core.model.database_backup import DatabaseBackup, Restored
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry
+from databus_core.model.missed import MissedTrips
 from databus_core.model.passenger import Json
 from databus_core.model.query import LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows, SearchProgress
 from databus_core.model.queue_entry import QueueEntry
+from databus_core.model.route_state import RouteState
 from databus_core.model.space import Space
 from databus_core.model.trip import TripRecord
 from databus_core.plugins.database import Database, DatabaseContext
@@ -74,6 +77,7 @@ class Parts:
         self.states = StateTable(store)
         self.space = SpaceTaken(store)
         self.surplus = Surplus(store.tables)
+        self.routes = RouteTable(store)
 
 
 class Sql(Database):
@@ -423,6 +427,28 @@ class Sql(Database):
     def last_trips(self, client_id: str) -> dict[str, TripRecord]:
         with self._reading(client_id) as (parts, key):
             return parts.clients.last_trips(key)
+
+    # Schedules --------------------------------------------------------------------------------------------------
+
+    def route_states(self, client_id: str) -> dict[str, RouteState]:
+        with self._reading(client_id) as (parts, key):
+            return parts.routes.states(key)
+
+    def write_route_state(self, client_id: str, state: RouteState) -> None:
+        with self._writing(client_id) as (parts, key):
+            parts.routes.write_state(key, state)
+
+    def append_missed(self, client_id: str, missed: Sequence[MissedTrips]) -> None:
+        with self._writing(client_id) as (parts, key):
+            parts.routes.append_missed(key, missed)
+
+    def missed(self, client_id: str) -> list[MissedTrips]:
+        with self._reading(client_id) as (parts, key):
+            return parts.routes.missed(key)
+
+    def remove_missed(self, client_id: str, before: datetime) -> int:
+        with self._writing(client_id) as (parts, key):
+            return parts.routes.remove_missed(key, before)
 
 
 def _server_name(arguments: SqlArguments, kind: str) -> str:

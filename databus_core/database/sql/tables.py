@@ -104,6 +104,7 @@ class Tables:
         self._attachments()
         self._logs()
         self._search()
+        self._routes()
 
     def _table(self, name: str, *parts: Any, keyed: bool = True) -> Table:
         """`keyed`: it has a key of its own, and is not stored in the order of a primary key of several columns."""
@@ -353,6 +354,29 @@ class Tables:
         )
         """The words of their entries once more, without marks. Whoever switches the first one on makes an index of
         trigrams of them, where the kind of database has such; see substrings.py."""
+
+    def _routes(self) -> None:
+        self.route_state = self._table(
+            "route_state",
+            self._of("client"),
+            _required("client_passenger", _name()),
+            _required("pause", _name(20)),
+            _required("since", _whole()),
+            PrimaryKeyConstraint("client_id", "client_passenger"),
+            keyed=False,
+        )
+        """Client passengers that a person has paused."""
+        self.missed_trips = self._table(
+            "missed_trips",
+            self._of("client"),
+            _required("client_passenger", _name()),
+            *(_required(name, _whole()) for name in ("first_due_at", "noticed_at")),
+            _required("why", _name(20)),
+            *(_required(name, Integer()) for name in ("due", "made_up")),
+            PrimaryKeyConstraint("client_id", "client_passenger", "first_due_at"),
+            keyed=False,
+        )
+        """The ledger of trips that were missed."""
 
 
 def _partial(name: str, condition: Any, *columns: str) -> Index:

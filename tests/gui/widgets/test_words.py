@@ -6,18 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from databus_gui.widgets.words import ago, breakable, clock_time, countdown, every, local_time, size
+from databus_gui.widgets.words import ago, breakable, clock_time, countdown, local_time, size
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(60, "every minute"), (300, "every 5 minutes"), (3600, "every hour"), (5400, "every 90 minutes"),
-     (86400, "every day"), (90, "every 90 seconds"), (7200, "every 2 hours"), (1, "every second")],
-)  # fmt: skip
-def test_schedules(seconds: int, words: str) -> None:
-    assert every(timedelta(seconds=seconds)) == words
 
 
 @pytest.mark.parametrize(
