@@ -142,7 +142,7 @@ async def _drive(dispatcher: Dispatcher, *wanted: tuple[str, str]) -> None:
     with on_stop_signals(stop):
         await dispatcher.start(paused=True)
         try:
-            for route in wanted or [(row.client_id, row.client_passenger.name) for row in dispatcher.timetable()]:
+            for route in wanted or terminal.travelling(dispatcher.timetable()):
                 if not stopping:
                     await dispatcher.drive(*route)
         except asyncio.CancelledError:
@@ -230,11 +230,11 @@ def expedite(client: ClientArgument, passenger: PassengerArgument, ticket_file: 
     """Let the running dispatcher (desktop app or `databus run`) make one trip of one client passenger now."""
     with errors_in_words():
         ticket = DispatcherTicket.load(ticket_file)
-        _tell_dispatcher(ticket, "expedite", client_id=client, client_passenger=passenger)
+        tell_dispatcher(ticket, "expedite", client_id=client, client_passenger=passenger)
         say(f"{client} / {passenger} departs.")
 
 
-def _tell_dispatcher(ticket: DispatcherTicket, verb: str, **arguments: Any) -> None:
+def tell_dispatcher(ticket: DispatcherTicket, verb: str, **arguments: Any) -> None:
     """Send a command to the dispatcher that holds the ticket's database."""
     database = Factories(ticket).database(terminal.warn)
     holder = database.holder()
@@ -359,7 +359,7 @@ def queue_set(
             with opened(ticket, Holder("databus queue-set")) as storage:
                 storage.queue(client).set_step(**request)
         except DatabaseHeldError:
-            _tell_dispatcher(ticket, "set_step", client_id=client, **request)
+            tell_dispatcher(ticket, "set_step", client_id=client, **request)
         say(f"{step} of {internal_id} is {status.value} now.")
 
 

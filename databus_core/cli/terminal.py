@@ -18,6 +18,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from databus_core.engine.peek import PeekedPassenger, PullerPeek
+from databus_core.engine.roster import TimetableRow
 from databus_core.engine.traffic import RunningTrip
 from databus_core.errors import DatabaseDamagedError, DatabusError
 from databus_core.model.byte_size import size_text
@@ -28,6 +29,7 @@ from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry, MessageType
 from databus_core.model.query import LogRow, QueueRow
 from databus_core.model.queue_entry import QueueEntry, Step, short_name
+from databus_core.model.route_state import RoutePause
 from databus_core.model.space import Space
 from databus_core.plugins.observer import DispatcherObserver, DispatcherState
 
@@ -127,6 +129,17 @@ class Progress(DispatcherObserver):
         warn(message)
 
 
+def travelling(timetable: Sequence[TimetableRow]) -> list[tuple[str, str]]:
+    """The routes of a timetable but for those that are paused, which is said."""
+    routes: list[tuple[str, str]] = []
+    for row in timetable:
+        if row.pause is RoutePause.EVERYTHING:
+            say(f"{row.client_id} / {row.client_passenger.name} is paused.")
+        else:
+            routes.append((row.client_id, row.client_passenger.name))
+    return routes
+
+
 def say_left(trips: Sequence[RunningTrip]) -> None:
     """Which trips did not end in the time that they had."""
     if trips:
@@ -189,7 +202,7 @@ def _step_document(step: Step) -> dict[str, Any]:
 def print_queue(rows: Sequence[QueueRow], total: int) -> None:
     """A table of passengers; where there is no room for all of it, a line for each with what matters most."""
     table = _narrow_queue(rows) if _console().width < WIDTH_OF_QUEUE else _queue(rows)
-    _print_table(table, f"{total} passenger{'' if total == 1 else 's'}")
+    print_table(table, f"{total} passenger{'' if total == 1 else 's'}")
 
 
 def _queue(rows: Sequence[QueueRow]) -> Table:
@@ -227,7 +240,7 @@ def print_logs(rows: Sequence[LogRow], total: int, holder: Holder | None) -> Non
     for row in rows:
         cells = (ending(row, holder), row.client_passenger, row.worst, str(row.length), row.id)
         table.add_row(format_local(row.started_at)[:19], *map(escape, cells))
-    _print_table(table, f"{total} log{'' if total == 1 else 's'}")
+    print_table(table, f"{total} log{'' if total == 1 else 's'}")
 
 
 def print_log(entries: Sequence[LogEntry]) -> None:
@@ -326,6 +339,7 @@ def _console() -> Console:
     return out if out.is_terminal else Console(width=WIDTH_OF_PIPE, soft_wrap=True, highlight=False)
 
 
-def _print_table(table: Table, summary: str) -> None:
+def print_table(table: Table, summary: str) -> None:
+    """A table, and a line below it."""
     _console().print(table, soft_wrap=False)
     say(summary)

@@ -6,7 +6,8 @@ import json
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,10 @@ from databus_core import Log, LogEntry, Passenger, __version__
 from databus_core.model.clock import now
 from databus_core.model.holder import Holder
 from databus_core.model.log import MessageType
+from databus_core.model.missed import Absence, MissedTrips
 from tests.support.engines import JSON_FILES
 from tests.support.plug_ins import tree
-from tests.support.program import answered, databus, in_process, invoke
+from tests.support.program import answered, databus, in_process, invoke, running, wait_until
 from tests.support.stage import Stage, ticket_with
 
 ASKED = """
@@ -43,6 +45,7 @@ class Shy(Puller):
 """
 
 COMMANDS = {"run", "drive", "expedite", "export", "new", "check", "queue", "queue-set", "logs", "peek"}
+COMMANDS |= {"pause", "resume", "schedule", "missed"}
 
 
 @pytest.fixture
@@ -515,6 +518,10 @@ def test_without_a_ticket_nothing_runs(tmp_path: Path, words: tuple[str, ...], t
         (("queue-set", "demo", "x", "erp", "complete"), "no passenger 'x'"),
         (("logs", "demo", "x"), "no log 'x'"),
         (("expedite", "demo", "orders"), "No dispatcher runs"),
+        (("pause", "demo", "nothing"), "no client passenger 'nothing'"),
+        (("resume", "nobody", "orders"), "no client 'nobody'"),
+        (("schedule", "nobody"), "no client 'nobody'"),
+        (("missed", "nobody"), "no client 'nobody'"),
     ],
 )
 def test_what_is_not_there_is_said_in_words(folder: Path, words: tuple[str, ...], told: str) -> None:
@@ -577,3 +584,66 @@ def test_export_of_a_client_that_is_none_is_refused(folder: Path, tmp_path: Path
     refused = in_process(folder, "export", "nobody", "--to", f"sqlite:///{tmp_path}/copy.sqlite")
     assert refused.exit_code == 2
     assert "nobody" in refused.stderr
+
+
+# Schedules ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_schedule_is_told_in_words_with_its_next_five_times(tmp_path: Path, stage: Stage) -> None:
+    nightly = {"cron": "30 3 * * *", "zone": "Europe/Istanbul", "missed": {"all_up_to": 7}}
+    routes = [stage.client_passenger(), stage.client_passenger("nightly", schedule=nightly)]
+    ticket_with(tmp_path, root=[], demo=routes)
+    orders, night = answered(tmp_path, "schedule", "demo")
+    assert (orders["schedule"], night["schedule"]) == ("every minute", "at 03:30 every day, clocks of Europe/Istanbul")
+    assert night["missed"] == "up to 7 trips make up for what is missed"
+    times = [datetime.fromisoformat(text) for text in night["next_times"]]
+    assert [f"{at.astimezone(UTC):%H:%M}" for at in times] == ["00:30"] * 5
+    assert [later - at for at, later in pairwise(times)] == [timedelta(days=1)] * 4
+    shown = in_process(tmp_path, "schedule", "demo").stdout
+    assert "at 03:30 every day, clocks of Europe/Istanbul" in shown
+    assert shown.endswith("2 client passengers\n")
+
+
+def test_a_client_passenger_is_paused_and_resumed_where_no_dispatcher_runs(folder: Path, stage: Stage) -> None:
+    assert in_process(folder, "pause", "demo", "orders").stdout == "demo / orders is paused.\n"
+    (row,) = answered(folder, "schedule", "demo")
+    assert (row["pause"], row["next_times"]) == ("everything", [])
+    refused = in_process(folder, "drive", "demo", "orders")
+    assert (refused.exit_code, refused.stderr) == (2, "demo / orders is paused; resume it first.\n")
+    once = in_process(folder, "run", "--once")
+    assert (once.exit_code, once.stdout) == (0, "demo / orders is paused.\n")
+    assert stage.pulls == 0
+    assert in_process(folder, "pause", "demo", "orders", "--intake").stdout.endswith("pulls nothing any more.\n")
+    assert in_process(folder, "drive", "demo", "orders").exit_code == 0
+    assert (stage.pulls, stage.waiting) == (0, ["1", "2"])
+    assert in_process(folder, "resume", "demo", "orders").stdout == "demo / orders is resumed.\n"
+    assert in_process(folder, "drive", "demo", "orders").exit_code == 0
+    assert stage.waiting == []
+
+
+def test_a_running_dispatcher_pauses_what_another_process_tells_it_to(folder: Path, tmp_path: Path) -> None:
+    ticket_with(tmp_path, demo=[{"name": "quiet", "sync_frequency": 60}])
+    with running(folder, "run") as process:
+        wait_until(
+            lambda: answered(folder, "schedule", "demo")[0]["next_times"] and (folder / "data/.holder.json").exists()
+        )
+        assert in_process(folder, "pause", "demo", "quiet").stdout == "demo / quiet is paused.\n"
+        assert answered(folder, "schedule", "demo")[0]["pause"] == "everything"
+        refused = in_process(folder, "expedite", "demo", "quiet")
+        assert (refused.exit_code, refused.stderr) == (2, "demo / quiet is paused; resume it first.\n")
+        assert in_process(folder, "resume", "demo", "quiet").exit_code == 0
+        assert in_process(folder, "expedite", "demo", "quiet").exit_code == 0
+        assert process.poll() is None
+
+
+def test_what_was_missed_is_listed(folder: Path) -> None:
+    assert in_process(folder, "missed", "demo").stdout.endswith("0 gaps\n")
+    database = JSON_FILES.make(folder, database_dir=str(folder / "data"))
+    database.open(Holder("tests"))
+    database.append_missed("demo", [MissedTrips("orders", now() - timedelta(hours=9), now(), Absence.STOPPED, 540, 1)])
+    database.close()
+    (row,) = answered(folder, "missed", "demo")
+    assert (row["client_passenger"], row["why"], row["count"], row["made_up"]) == ("orders", "stopped", 540, 1)
+    shown = in_process(folder, "missed", "demo").stdout
+    assert "stopped" in shown
+    assert shown.endswith("1 gap\n")

@@ -6,7 +6,9 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, BinaryIO
 
 import pytest
@@ -22,13 +24,17 @@ from databus_core import (
     DispatcherObserver,
     DispatcherState,
     Log,
+    NotYet,
 )
 from databus_core.database.json_files import JsonFiles
 from databus_core.engine import events
 from databus_core.engine.control import ControlListener, command
 from databus_core.engine.dispatcher import CLOSE_SECONDS
 from databus_core.errors import CustomizingError, DatabaseHeldError, DispatcherError, NotFoundError
+from databus_core.model import clock
+from databus_core.model.missed import Absence
 from databus_core.model.query import LogQuery, Query
+from databus_core.model.route_state import RoutePause
 from databus_core.model.ticket import DispatcherTicket, ExternalConfigFile
 from databus_core.plugins.database import DatabaseContext
 from tests.support.stage import Stage, hang_until, ticket_with
@@ -647,3 +653,136 @@ async def test_a_ticket_that_names_what_cannot_be_used_names_file_and_option(tmp
     with pytest.raises(DatabusError, match=rf"ticket\.json: {option}: 'no\.such' is not allowed"):
         await dispatcher.start()
     assert dispatcher.state is DispatcherState.STOPPED
+
+
+# Schedules ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_paused_client_passenger_rests_over_a_restart_until_it_is_resumed(
+    dispatcher: Dispatcher, ticket: DispatcherTicket, stages: list[Stage], ear: Ear
+):
+    await dispatcher.start(paused=True)
+    await dispatcher.pause_route("demo", "route0")
+    assert (Change.TRIPS, "demo") in ear.of("changed") or await _hears(ear, (Change.TRIPS, "demo"))
+    await dispatcher.resume()
+    await until(lambda: len(ear.of("complete")) == 5)
+    await dispatcher.shut_down()
+    again = Dispatcher(ticket, ear)
+    await again.start()
+    (row,) = (row for row in again.timetable() if row.client_passenger.name == "route0")
+    assert (row.pause, row.next_due_at) == (RoutePause.EVERYTHING, None)
+    for verb in (again.expedite, again.drive):
+        with pytest.raises(DispatcherError, match=r"demo / route0 is paused; resume it first\."):
+            await verb("demo", "route0")
+    with pytest.raises(NotFoundError, match="no client passenger 'nobody'"):
+        await again.pause_route("demo", "nobody")
+    await asyncio.sleep(0.1)
+    assert stages[0].pulls == 0
+    await again.resume_route("demo", "route0")
+    await until(lambda: "route0" in ear.of("complete"))
+    assert stages[0].told == ["0-1"]
+    await again.shut_down()
+
+
+async def test_a_paused_intake_pulls_nothing_and_delivers_what_is_seated(dispatcher: Dispatcher, stages: list[Stage]):
+    stages[0].on_push = lambda *_: NotYet("closed")
+    stages[0].on_notify = lambda *_: 1 / 0
+    await dispatcher.start(paused=True)
+    await dispatcher.drive("demo", "route0")
+    stages[0].on_push = stages[0].on_notify = lambda *_: None
+    stages[0].waiting = ["later"]
+    await dispatcher.pause_route("demo", "route0", intake_only=True)
+    log = await dispatcher.drive("demo", "route0")
+    lines = await dispatcher.read(lambda storage: storage.database.log_entries("demo", log.id).rows)
+    assert "Intake is paused: nothing is pulled" in [line.message for line in lines]
+    assert (stages[0].pulls, stages[0].told, stages[0].waiting) == (1, ["0-1"], ["later"])
+    assert stages[0].pushed == [("erp", "0-1"), ("crm", "0-1")]
+    await dispatcher.resume_route("demo", "route0")
+    await dispatcher.drive("demo", "route0")
+    assert ("crm", "later") in stages[0].pushed
+
+
+async def test_a_trip_under_way_is_finished_when_its_client_passenger_is_paused(
+    dispatcher: Dispatcher, stages: list[Stage], ear: Ear
+):
+    go = threading.Event()
+    stages[0].on_push = hang_until(go)
+    await dispatcher.start()
+    await until(lambda: len(ear.of("complete")) == 5)
+    await dispatcher.expedite("demo", "route0")
+    await dispatcher.pause_route("demo", "route0")
+    go.set()
+    await until(lambda: not dispatcher.running)
+    await asyncio.sleep(0.05)
+    assert ear.of("complete").count("route0") == 1, "what was expedited before is forgotten"
+    assert ("crm", "0-1") in stages[0].pushed
+
+
+class Clock:
+    """What everybody takes for the time: it can jump, as it does while a machine sleeps."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.ahead = timedelta()
+        jumping = SimpleNamespace(
+            now=lambda zone: datetime.now(zone) + self.ahead, fromisoformat=datetime.fromisoformat
+        )
+        monkeypatch.setattr(clock, "datetime", jumping)
+
+
+async def test_what_was_missed_asleep_paused_and_stopped_is_in_the_ledger_and_made_up_for(
+    tmp_path: Path, ear: Ear, monkeypatch: pytest.MonkeyPatch
+):
+    stage, time_of_day = Stage(), Clock(monkeypatch)
+    every_hour = {"every": "1 h", "missed": {"all_up_to": 2}}
+    ticket = ticket_with(tmp_path, demo=[stage.client_passenger(schedule=every_hour)])
+    dispatcher = Dispatcher(ticket, ear)
+
+    async def ledger() -> list[tuple[Absence, int, int]]:
+        rows = await dispatcher.read(lambda storage: storage.database.missed("demo"))
+        return [(row.why, row.count, row.made_up) for row in rows]
+
+    await dispatcher.start()
+    await until(lambda: stage.pulls == 1)
+    await until(lambda: not dispatcher.running)
+    time_of_day.ahead += timedelta(hours=5.5)
+    dispatcher._traffic.look_again()  # in the machine, its own timer wakes it
+    await until(lambda: stage.pulls == 3)
+    await until(lambda: not dispatcher.running)
+    assert await ledger() == [(Absence.ASLEEP, 5, 2)]
+    await dispatcher.pause()
+    time_of_day.ahead += timedelta(hours=1.5)
+    await dispatcher.resume()
+    await until(lambda: stage.pulls == 4)
+    await dispatcher.pause()
+    assert await ledger() == [(Absence.PAUSED, 1, 1), (Absence.ASLEEP, 5, 2)]
+    await dispatcher.shut_down()
+    time_of_day.ahead += timedelta(hours=72.5)
+    await dispatcher.start()
+    await until(lambda: stage.pulls == 6)
+    await until(lambda: not dispatcher.running)
+    assert (await ledger())[0] == (Absence.STOPPED, 72, 2)
+    (row,) = dispatcher.timetable()
+    assert row.next_due_at is not None
+    assert row.next_due_at - clock.now() == pytest.approx(timedelta(hours=1), abs=timedelta(seconds=9))
+    await dispatcher.shut_down()
+
+
+async def test_a_client_has_no_more_trips_at_once_than_it_may(tmp_path: Path, ear: Ear):
+    go, few, many = threading.Event(), [Stage(waiting=["1"]) for _ in range(3)], Stage(waiting=["1"])
+    for stage in (*few, many):
+        stage.on_push = hang_until(go)
+    ticket = ticket_with(
+        tmp_path,
+        few=[stage.client_passenger(f"few{n}") for n, stage in enumerate(few)],
+        many=[many.client_passenger("many")],
+    )
+    place = tmp_path / "data" / "clients" / "few" / "config.json"
+    place.write_text(json.dumps(json.loads(place.read_text()) | {"drivers_at_once": 1}))
+    dispatcher = Dispatcher(ticket, ear)
+    await dispatcher.start()
+    await until(lambda: len(dispatcher.running) == 2)
+    await asyncio.sleep(0.1)
+    assert sorted(trip.client_id for trip in dispatcher.running) == ["few", "many"]
+    go.set()
+    await until(lambda: len(ear.of("complete")) == 4)
+    await dispatcher.shut_down()
