@@ -271,7 +271,7 @@ class PassengersPage(Page):
         actions: list[QAction] = []
         for pause, (sign, text) in _PAUSE_ACTIONS.items():
             action = QAction(icon(sign), tr(text), self.table)
-            action.setEnabled(bool(pauses - {pause}))
+            action.setEnabled(self.session.ready and bool(pauses - {pause}))
             action.triggered.connect(lambda _=False, pause=pause: self.set_pause(pause))
             actions.append(action)
         return actions

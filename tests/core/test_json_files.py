@@ -19,8 +19,10 @@ from databus_core.model.attachment import Attachment, AttachmentFormat
 from databus_core.model.clock import parse_time
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry, MessageType
+from databus_core.model.missed import Absence, MissedTrips
 from databus_core.model.query import LogQuery, Query
 from databus_core.model.queue_entry import QueueEntry, QueueStatus
+from databus_core.model.route_state import RoutePause, RouteState
 from databus_core.plugins.database import Database
 from tests.support.engines import JSON_FILES
 from tests.support.entries import completed, entry, minutes, state
@@ -658,6 +660,28 @@ def test_damaged_trips_are_forgotten_in_words(tmp_path: Path, client: Path, repo
     assert database.last_trips("root") == {}
     assert len(reports.about("trips.json")) == len(reports) == 1
     assert len(list(client.glob("trips.json.damaged-*"))) == 1
+    database.close()
+
+
+def test_damaged_pauses_are_forgotten_in_words(tmp_path: Path, client: Path, reports: Reports) -> None:
+    (client / "routes.json").write_text('{"orders": {"pause": "for ever"}}')
+    database = JSON_FILES.opened(tmp_path, reports.append)
+    assert database.route_states("root") == {}
+    database.write_route_state("root", RouteState("orders", RoutePause.INTAKE, minutes(0)))
+    assert set(database.route_states("root")) == {"orders"}
+    assert len(reports.about("routes.json")) == len(reports) == 1
+    assert len(list(client.glob("routes.json.damaged-*"))) == 1
+    database.close()
+
+
+def test_a_torn_line_of_the_ledger_is_passed_over(tmp_path: Path, client: Path) -> None:
+    rows = [MissedTrips("orders", minutes(n), minutes(n + 9), Absence.STOPPED, n, 1) for n in (1, 2)]
+    database = JSON_FILES.opened(tmp_path)
+    database.append_missed("root", rows[:1])
+    with (client / "missed.jsonl").open("a") as ledger:
+        ledger.write('{"client_passenger": "ord')
+    database.append_missed("root", rows[1:])
+    assert database.missed("root") == [rows[1], rows[0]]
     database.close()
 
 

@@ -2,9 +2,11 @@
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 
 from databus_core import Dispatcher, DispatcherTicket
+from databus_core.model.schedule import Schedule
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 
@@ -39,3 +41,9 @@ def test_the_ticket_in_python_is_one():
     namespace: dict[str, object] = {}
     exec(block("python", ".run()").replace(".run()", ""), namespace)
     assert json.loads(block("json", '"system_alias"'))["system_alias"] in block("python", ".run()")
+
+
+def test_the_schedule_is_one():
+    (schedule,) = json.loads(block("json", '"schedule"')).values()
+    words = Schedule.model_validate(schedule).timing(timedelta(minutes=1)).in_words()
+    assert words == "at 07:00 on Monday through Friday, clocks of Europe/Istanbul"

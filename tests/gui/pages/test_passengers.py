@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction
 from pytestqt.qtbot import QtBot
 
+from databus_core.engine.storage import Storage
+from databus_core.model.clock import now
+from databus_core.model.missed import Absence, MissedTrips
 from databus_core.model.ticket import DispatcherTicket
 from databus_core.plugins.observer import Change
 from databus_gui.main_window import MainWindow
 from databus_gui.pages.page import REFRESH_MS
 from databus_gui.pages.passengers import PassengersPage
+from databus_gui.slots import start
 from tests.support.stage import Stage, hang_until, ticket_with
-from tests.support.window import LONG_MS, action, at_rest, click
+from tests.support.window import LONG_MS, action, at_rest, click, said
 
 
 @pytest.fixture
@@ -198,3 +203,90 @@ def test_nothing_is_scheduled_once_the_dispatcher_is_shut_down(
     page.model.dataChanged.connect(lambda *_: painted.append(1))
     assert (cells(page, "orders")["state"], cells(page, "orders")["next"]) == ("at rest", "–")
     qtbot.waitUntil(lambda: bool(painted))
+
+
+# Schedules and pauses -----------------------------------------------------------------------------------------------
+
+
+def choose(qtbot: QtBot, page: PassengersPage, name: str, text: str) -> None:
+    """Take an action from the menu of a client passenger."""
+    qtbot.mouseClick(page.table.viewport(), Qt.MouseButton.LeftButton, pos=place(page, name, "passenger"))
+    (found,) = (each for each in page.table.row_actions() if each.text() == text)
+    assert found.isEnabled()
+    found.trigger()
+
+
+def offered(page: PassengersPage) -> set[str]:
+    return {each.text() for each in page.table.row_actions() if each.isEnabled()}
+
+
+def tip(page: PassengersPage, name: str, column: str) -> str:
+    (row,) = (row for n in range(page.model.rowCount()) if (row := page.model.row(n)).route[1] == name)
+    (found,) = (each for each in page.model.columns if each.key == column)
+    return found.tooltip(row)
+
+
+def test_a_client_passenger_is_paused_and_resumed_from_its_menu(
+    qtbot: QtBot, page: PassengersPage, window: MainWindow
+) -> None:
+    window.findChild(QAction, "resume").trigger()
+    qtbot.waitUntil(lambda: cells(page, "orders")["state"] == "scheduled", timeout=LONG_MS)
+    choose(qtbot, page, "orders", "Pause")
+    qtbot.waitUntil(lambda: cells(page, "orders")["state"] == "paused")
+    assert said(window) == "1 client passenger is paused"
+    assert (cells(page, "orders")["next"], cells(page, "invoices")["state"]) == ("–", "scheduled")
+    assert tip(page, "orders", "next") == "It is paused until somebody resumes it."
+    assert {"Expedite", "Pause"}.isdisjoint(offered(page))
+    choose(qtbot, page, "orders", "Pause only the intake")
+    qtbot.waitUntil(lambda: cells(page, "orders")["state"] == "intake paused")
+    assert cells(page, "orders")["next"].startswith("in ")
+    assert {"Expedite", "Pause", "Resume"} <= offered(page)
+    choose(qtbot, page, "orders", "Resume")
+    qtbot.waitUntil(lambda: cells(page, "orders")["state"] == "scheduled")
+    assert "Resume" not in offered(page)
+    assert page.error_bar.text == ""
+
+
+def test_what_cannot_be_expedited_says_so(qtbot: QtBot, page: PassengersPage, window: MainWindow) -> None:
+    window.findChild(QAction, "resume").trigger()
+    qtbot.waitUntil(lambda: cells(page, "orders")["state"] == "scheduled", timeout=LONG_MS)
+    choose(qtbot, page, "orders", "Pause")
+    qtbot.waitUntil(lambda: cells(page, "orders")["state"] == "paused")
+    qtbot.keyClick(page.table, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: page.error_bar.text == "acme / orders is paused; resume it first.")
+
+
+def test_a_schedule_is_told_with_its_next_five_times_and_what_was_missed(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path, stage: Stage
+) -> None:
+    nightly = stage.client_passenger("nightly", schedule={"cron": "30 3 * * *", "zone": "UTC", "missed": "skip"})
+    hourly = stage.client_passenger("hourly", sync_frequency=60)
+    window = open_window(ticket_with(tmp_path, root=[], acme=[nightly, hourly]))
+    page = window.show_page("passengers")
+    qtbot.waitUntil(lambda: page.model.rowCount() == 2)
+    assert cells(page, "nightly")["schedule"] == "at 03:30 every day, clocks of UTC"
+    first, *lines = tip(page, "nightly", "schedule").splitlines()
+    assert first == "At 03:30 every day, clocks of UTC; trips that are missed are left out."
+    assert lines[1] == "The next times, if it travelled:"
+    assert len({datetime.strptime(line.strip(), "%a %Y-%m-%d %H:%M:%S").astimezone() for line in lines[2:]}) == 5
+    row = MissedTrips("nightly", now() - timedelta(days=3), now(), Absence.ASLEEP, 3, 0)
+
+    def miss(storage: Storage) -> None:
+        storage.database.append_missed("acme", [row])
+
+    start(page, window.session.change(miss, Change.TRIPS))
+    qtbot.waitUntil(lambda: "3 trips since" in tip(page, "nightly", "schedule"))
+    assert tip(page, "nightly", "schedule").endswith(": the machine slept; left out")
+    assert "Missed" not in tip(page, "hourly", "schedule")
+
+
+def test_schedules_are_sorted_by_how_often_they_come(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path, stage: Stage
+) -> None:
+    schedules = {"b": {"every": "2 h"}, "c": {"cron": "0 7 * * *"}, "a": {"every": "30 s"}}
+    routes = [stage.client_passenger(name, schedule=schedule) for name, schedule in schedules.items()]
+    page = open_window(ticket_with(tmp_path, root=[], acme=routes)).show_page("passengers")
+    qtbot.waitUntil(lambda: page.model.rowCount() == 3)
+    page.model.sort([each.key for each in page.model.columns].index("schedule"))
+    order = lambda: [page.model.row(n).route[1] for n in range(3) if page.model.row(n)]  # noqa: E731
+    qtbot.waitUntil(lambda: order() == ["a", "b", "c"])
