@@ -271,7 +271,7 @@ def print_space(found: Mapping[str, Mapping[str, Space]], place: str, whole: int
     for client, name, space in sorted(rows, key=lambda row: -row[2].total):
         sizes = map(size_text, (space.complete, space.incomplete, space.logs, space.total))
         table.add_row(escape(client), escape(name), *sizes)
-    _print_table(table, f"The whole database in {place} takes {size_text(whole)}.")
+    print_table(table, f"The whole database in {place} takes {size_text(whole)}.")
 
 
 def print_backups(backups: Sequence[DatabaseBackup]) -> None:
@@ -282,7 +282,7 @@ def print_backups(backups: Sequence[DatabaseBackup]) -> None:
     table = Table(Column("Made", no_wrap=True), "MiB", Column("File", no_wrap=True), box=None)
     for backup in backups:
         table.add_row(str(backup), f"{backup.size / MIB:,.1f}", escape(str(backup.file)))
-    _print_table(table, f"{len(backups)} backup{'' if len(backups) == 1 else 's'}")
+    print_table(table, f"{len(backups)} backup{'' if len(backups) == 1 else 's'}")
 
 
 def say_restored(restored: Restored) -> None:
