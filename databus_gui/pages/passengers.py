@@ -127,7 +127,7 @@ class PassengersPage(Page):
                 copied=lambda row: row.route[1],
             ),
             Column(
-                key="state", title=tr("State"), text=lambda row: self._state(row)[0], width=112,
+                key="state", title=tr("State"), text=lambda row: self._state(row)[0], width=132,
                 mark=lambda row: self._state(row)[1],
             ),
             Column(
@@ -150,11 +150,11 @@ class PassengersPage(Page):
                 key="size", title=tr("Size"), text=lambda row: size_in_words(row.space.total), width=80, right=True,
                 sort_key="size", tooltip=_size_tip,
             ),
-            Column(key="next", title=tr("Next trip"), text=self._next, width=80, tooltip=self._next_tip),
+            Column(key="next", title=tr("Next trip"), text=self._next, width=95, tooltip=self._next_tip),
             Column(key="last", title=tr("Last trip"), text=_last, width=95, tooltip=_last_tip, sort_key="last"),
             Column(
-                key="schedule", title=tr("Schedule"), text=_schedule, width=115, sort_key="schedule",
-                tooltip=self._schedule_tip,
+                key="schedule", title=tr("Schedule"), text=_schedule, width=200, sort_key="schedule",
+                tooltip=self._schedule_tip, prose=True,
             ),
         ]  # fmt: skip
 

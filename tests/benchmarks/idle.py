@@ -135,7 +135,7 @@ async def _watched(ticket: DispatcherTicket, data: Path, seconds: float) -> Cost
 async def _settled() -> None:
     """Wait until nothing more is written, once at least."""
     written = -1
-    while written != (written := _bytes_written()):
+    while written != (written := _bytes_written()):  # noqa: ASYNC110 - the process itself does not tell
         await asyncio.sleep(SETTLED_SECONDS)
 
 
