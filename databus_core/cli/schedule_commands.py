@@ -22,7 +22,7 @@ from databus_core.cli.commands import (
     tell_dispatcher,
 )
 from databus_core.cli.terminal import errors_in_words, print_table, say
-from databus_core.engine.route_pause import set_pause
+from databus_core.engine.route_states import reckoned_from, set_pause
 from databus_core.errors import DatabaseHeldError
 from databus_core.model.clock import format_local, now
 from databus_core.model.holder import Holder
@@ -90,9 +90,10 @@ def schedule(client: ClientArgument, as_json: JsonOption = False, ticket_file: T
         states, last_trips = storage.database.route_states(client), storage.database.last_trips(client)
     rows: list[RouteSchedule] = []
     for passenger in configuration.passengers:
-        timing, state, trip = passenger.timing, states.get(passenger.name), last_trips.get(passenger.name)
+        timing, state = passenger.timing, states.get(passenger.name)
         pause = RoutePause.NONE if state is None else state.pause
-        times = [] if pause is RoutePause.EVERYTHING else _next_times(timing, None if trip is None else trip.started_at)
+        after = reckoned_from(passenger, last_trips, states)
+        times = [] if pause is RoutePause.EVERYTHING else _next_times(timing, after)
         rows.append(RouteSchedule(passenger.name, timing.in_words(), timing.missed_in_words(), pause, times))
     if as_json:
         terminal.print_json(rows)
@@ -100,10 +101,10 @@ def schedule(client: ClientArgument, as_json: JsonOption = False, ticket_file: T
         _print_schedules(rows)
 
 
-def _next_times(timing: Timing, departed_at: datetime | None) -> list[datetime]:
-    """The next departures, or those of a dispatcher that would start now; `departed_at` was the last one."""
+def _next_times(timing: Timing, after: datetime | None) -> list[datetime]:
+    """The next departures, or those of a dispatcher that would start now; see `reckoned_from`."""
     moment = now()
-    first = timing.first_at(moment) if departed_at is None else timing.next_after(departed_at)
+    first = timing.first_at(moment) if after is None else timing.next_after(after)
     if first is not None and first < moment:
         first = moment if timing.make_up else timing.passed(first, moment)[1]
     return [] if first is None else [first, *timing.next_times(first, NEXT_TIMES - 1)]

@@ -19,7 +19,7 @@ from databus_core.engine.export import Progress, export_client
 from databus_core.engine.factories import Factories, option_named
 from databus_core.engine.peek import PullerPeek, peek
 from databus_core.engine.roster import Roster, TimetableRow, read_client
-from databus_core.engine.route_pause import set_pause
+from databus_core.engine.route_states import set_pause
 from databus_core.engine.stop_signals import on_stop_signals
 from databus_core.engine.storage import Storage
 from databus_core.engine.threads import in_daemon_thread

@@ -9,7 +9,6 @@ from databus_core.errors import DatabaseError, ExportStopped
 from databus_core.model.log import Log
 from databus_core.model.query import PAGE, LogQuery, LogRow, Query, QueueRow
 from databus_core.model.queue_entry import QueueEntry
-from databus_core.model.route_state import RoutePause
 from databus_core.plugins.database import Database
 
 Progress = Callable[[int, int], None]
@@ -132,11 +131,7 @@ def _check(stopped: Callable[[], bool], done: int, total: int) -> None:
 
 def _copy_schedules(source: Database, target: Database, client_id: str) -> None:
     """What is paused, and the ledger of missed trips."""
-    paused = source.route_states(client_id)
-    for name, state in target.route_states(client_id).items():
-        if name not in paused:
-            target.write_route_state(client_id, dataclasses.replace(state, pause=RoutePause.NONE))
-    for state in paused.values():
+    for state in source.route_states(client_id).values():
         target.write_route_state(client_id, state)
     target.append_missed(client_id, source.missed(client_id))
 

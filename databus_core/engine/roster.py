@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from databus_core.engine.bus_ticket import BusTicket
+from databus_core.engine.route_states import note_new, reckoned_from
 from databus_core.engine.storage import Storage
 from databus_core.engine.timetable import Route, Timetable
 from databus_core.errors import DatabusError, NotFoundError
@@ -49,7 +50,7 @@ def read_client(storage: Storage, client_id: str) -> Reading:
         if not problems:  # what the usable part of a configuration does not say may stand in the rest of it
             said += _search_problems(storage, client_id, client)
         last_trips = storage.database.last_trips(client_id)
-        states = storage.database.route_states(client_id)
+        states = note_new(storage, client_id, client, last_trips)
     except DatabusError as error:
         return Reading(None, (f"Client {client_id}: {error}",))
     return Reading(client, tuple(said), last_trips, states)
@@ -108,7 +109,11 @@ class Roster:
         self.timetable.set_client(
             client_id,
             {passenger.name: passenger.timing for passenger in client.passengers},
-            {name: trip.started_at for name, trip in reading.last_trips.items()},
+            {
+                passenger.name: after
+                for passenger in client.passengers
+                if (after := reckoned_from(passenger, reading.last_trips, reading.states)) is not None
+            },
             client.drivers_at_once,
         )
         for route in new:

@@ -123,8 +123,8 @@ class Timetable:
     ) -> None:
         """Make these client passengers the client's routes; those already known keep their state.
 
-        `last` says when a route departed last, where that is known from an earlier process; `drivers_at_once` how many
-        of them may travel at the same time.
+        `last` says when a route departed last, or since when it is known, where an earlier process has kept that;
+        `drivers_at_once` how many of them may travel at the same time.
         """
         for route in [route for route in self._lines if route.client_id == client_id]:
             if route.client_passenger not in timings and not self._lines[route].running:

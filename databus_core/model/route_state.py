@@ -1,4 +1,4 @@
-"""What a person has decided about a client passenger beside its configuration, kept over a restart."""
+"""What is kept of a client passenger over a restart, beside its configuration: what of it rests."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class RoutePause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RouteState:
-    """The state of one client passenger; one that nobody has paused has none."""
+    """The state of one client passenger."""
 
     client_passenger: str
     pause: RoutePause
     since: datetime
-    """When it was paused so."""
+    """When that was decided, or when the client passenger was first seen."""

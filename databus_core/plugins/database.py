@@ -303,11 +303,11 @@ class Database(ABC):
 
     @abstractmethod
     def route_states(self, client_id: str) -> dict[str, RouteState]:
-        """Those client passengers that are paused, by name."""
+        """The states that were written, by name of the client passenger."""
 
     @abstractmethod
     def write_route_state(self, client_id: str, state: RouteState) -> None:
-        """Keep the state of a client passenger; one with RoutePause.NONE is forgotten."""
+        """Keep the state of a client passenger in place of the one before."""
 
     @abstractmethod
     def append_missed(self, client_id: str, missed: Sequence[MissedTrips]) -> None:

@@ -767,6 +767,24 @@ async def test_what_was_missed_asleep_paused_and_stopped_is_in_the_ledger_and_ma
     await dispatcher.shut_down()
 
 
+async def test_what_is_due_while_the_machine_is_always_off_is_made_up_for_though_it_never_travelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    stage, time_of_day = Stage(), Clock(monkeypatch)
+    ticket = ticket_with(tmp_path, demo=[stage.client_passenger(schedule={"cron": "0 3 1 * *"})])
+    dispatcher = Dispatcher(ticket)
+    await dispatcher.start()
+    await asyncio.sleep(0.1)
+    await dispatcher.shut_down()
+    assert stage.pulls == 0
+    time_of_day.ahead += timedelta(days=33)
+    await dispatcher.start()
+    await until(lambda: stage.pulls == 1)
+    rows = await dispatcher.read(lambda storage: storage.database.missed("demo"))
+    assert [(row.why, row.made_up) for row in rows] == [(Absence.STOPPED, 1)]
+    await dispatcher.shut_down()
+
+
 async def test_a_client_has_no_more_trips_at_once_than_it_may(tmp_path: Path, ear: Ear):
     go, few, many = threading.Event(), [Stage(waiting=["1"]) for _ in range(3)], Stage(waiting=["1"])
     for stage in (*few, many):

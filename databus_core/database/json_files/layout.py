@@ -126,7 +126,7 @@ class ClientLayout:
 
     @property
     def routes(self) -> Path:
-        """Which client passengers are paused."""
+        """What of client passengers rests, and since when they are known."""
         return self.folder / "routes.json"
 
     @property

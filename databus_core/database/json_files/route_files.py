@@ -1,4 +1,4 @@
-"""Which client passengers of a client are paused, and the ledger of trips that were missed."""
+"""What of the client passengers of a client rests, and the ledger of trips that were missed."""
 
 from __future__ import annotations
 
@@ -40,9 +40,7 @@ class RouteFiles:
         with self._lock:
             states = self._read_states() | {state.client_passenger: state}
             document = {
-                name: {"pause": each.pause.value, "since": format_time(each.since)}
-                for name, each in states.items()
-                if each.pause is not RoutePause.NONE
+                name: {"pause": each.pause.value, "since": format_time(each.since)} for name, each in states.items()
             }
             write_atomically(self._states, orjson.dumps(document, option=orjson.OPT_INDENT_2))
 

@@ -1,4 +1,4 @@
-"""Which client passengers are paused, and the ledger of trips that were missed."""
+"""What of client passengers rests, and the ledger of trips that were missed."""
 
 from __future__ import annotations
 
@@ -36,9 +36,8 @@ class RouteTable:
 
         def work(connection: Connection) -> None:
             connection.execute(delete(table).where(*(table.c[name] == value for name, value in key.items())))
-            if state.pause is not RoutePause.NONE:
-                values = {"pause": state.pause.value, "since": stored_time(state.since)}
-                connection.execute(insert(table), key | values)
+            values = {"pause": state.pause.value, "since": stored_time(state.since)}
+            connection.execute(insert(table), key | values)
 
         self._store.write(work)
 

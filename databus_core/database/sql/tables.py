@@ -365,7 +365,7 @@ class Tables:
             PrimaryKeyConstraint("client_id", "client_passenger"),
             keyed=False,
         )
-        """Client passengers that a person has paused."""
+        """What of client passengers rests, and since when they are known."""
         self.missed_trips = self._table(
             "missed_trips",
             self._of("client"),
