@@ -87,7 +87,7 @@ class Timing:
             if count == MOST_COUNTED:
                 break
             count += 1
-        return count, self.first_at(until)
+        return count, self.next_after(until)
 
     def in_words(self) -> str:
         """For people: "every 30 seconds", "at 07:00 on Monday through Friday, clocks of Europe/Istanbul"."""
