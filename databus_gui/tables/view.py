@@ -207,10 +207,11 @@ class TableView(QTableView, Generic[RowT]):
         header, kept = self.horizontalHeader(), self._settings.table(self._name)
         header.setStretchLastSection(not any(column.stretch for column in self.table_model.columns))
         numbers = {column.key: number for number, column in enumerate(self.table_model.columns)}
+        same = numbers.keys() == set(kept.order)  # not so after an update that brought, or took, columns
         for column, number in zip(self.table_model.columns, numbers.values(), strict=True):
             self.setColumnWidth(number, kept.widths.get(column.key, column.width))
-            self.setColumnHidden(number, column.key in kept.hidden if kept.order else column.hidden)
-        for place, key in enumerate(key for key in kept.order if key in numbers):
+            self.setColumnHidden(number, column.key in kept.hidden if same else column.hidden)
+        for place, key in enumerate(kept.order if same else ()):
             header.moveSection(header.visualIndex(numbers[key]), place)
         if kept.sort in {column.sort_key for column in self.table_model.columns if column.sort_key}:
             self.table_model.order, self.table_model.descending = kept.sort, kept.descending

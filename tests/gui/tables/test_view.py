@@ -84,6 +84,18 @@ def test_width_order_and_visibility_are_remembered(
     assert (again.isColumnHidden(1), again.isColumnHidden(2)) == (True, False)
 
 
+def test_a_column_that_an_update_brought_is_shown_in_its_place(
+    qtbot: QtBot, settings: Settings, loop: FairLoop
+) -> None:
+    kept = settings.table("people")
+    kept.order, kept.hidden, kept.widths = ["length", "name"], ["length"], {"name": 222}
+    view = TableView(TableModel(COLUMNS, fetch, str), "people", settings)
+    qtbot.addWidget(view)
+    assert [view.horizontalHeader().visualIndex(number) for number in range(3)] == [0, 1, 2]
+    assert [view.isColumnHidden(number) for number in range(3)] == [column.hidden for column in COLUMNS]
+    assert view.columnWidth(0) == 222
+
+
 def test_the_last_column_cannot_be_hidden(qtbot: QtBot, view: TableView[str]) -> None:
     toggle(view, "Length")
     view._show_column_menu(QPoint(5, 5))
