@@ -16,9 +16,9 @@ Never called while hidden: `refresh` runs when the page is shown for the first t
 when a change it refreshes on is heard, on F5, and when it comes back to sight after it missed one of these. Calls are
 collected (REFRESH_MS) and never overlap. A DatabusError it raises appears in the error bar until a refresh succeeds.
 
-While the dispatcher is stopped its database is closed: a page then keeps showing what it has, unless it says
-`needs_database = False`, and refreshes when the dispatcher has started. What it could not do meanwhile it says in the
-error bar until then.
+While the dispatcher is stopped its database is closed: a page then keeps showing what it has, or nothing when another
+client is looked at, unless it says `needs_database = False`, and refreshes when the dispatcher has started. What it
+could not do meanwhile it says in the error bar until then.
 
 Start other coroutines by `@async_slot` methods or `slots.start(self, ...)`: their DatabusErrors appear there too, until
 the person closes the bar.
@@ -85,11 +85,16 @@ class Page(QWidget):
         self.header.addWidget(title)
         self.header.addStretch(1)
         self.error_bar = ErrorBar()
-        self.body = QVBoxLayout()
+        self._content = QWidget()
+        room = self._content.sizePolicy()
+        room.setRetainSizeWhenHidden(True)
+        self._content.setSizePolicy(room)
+        self.body = QVBoxLayout(self._content)
         """Where the page adds its widgets."""
+        self.body.setContentsMargins(0, 0, 0, 0)
         outer.addLayout(self.header)
         outer.addWidget(self.error_bar)
-        outer.addLayout(self.body, 1)
+        outer.addWidget(self._content, 1)
 
     # What a page implements -------------------------------------------------------------------------------------
 
@@ -157,12 +162,16 @@ class Page(QWidget):
     def _on_client_changed(self, _client_id: str) -> None:
         self.error_bar.clear()
         self.forget()
+        if self.needs_database and not self.session.ready:
+            self._content.hide()
+            self.show_error(DispatcherError(tr("Start the dispatcher to see the data of this client.")))
         self.request_refresh()
 
     def _refresh_now(self) -> None:
         if self._refreshing or (self.needs_database and not self.session.ready):
             return  # the one that runs, or the start of the dispatcher, sees that the page is dirty
         self._refreshing, self._dirty = True, False
+        self._content.show()
         start(self, self._refresh())
 
     async def _refresh(self) -> None:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from databus_core.errors import DatabaseError
@@ -98,6 +99,20 @@ def test_a_stopped_dispatcher_leaves_the_page_as_it_is(qtbot: QtBot, page: Count
     run(dispatcher.start(paused=True))
     assert dispatcher.state is DispatcherState.PAUSED
     qtbot.waitUntil(lambda: page.refreshed == 2)
+
+
+def test_of_another_client_nothing_is_shown_until_it_can_be_read(qtbot: QtBot, page: Counting, run: Callable) -> None:
+    data = QLabel("of acme")
+    page.body.addWidget(data)
+    data.show()
+    run(page.session.dispatcher.shut_down())
+    assert data.isVisible()
+    page.session.choose_client("root")
+    assert not data.isVisible()
+    assert page.error_bar.text == "Start the dispatcher to see the data of this client."
+    run(page.session.dispatcher.start(paused=True))
+    qtbot.waitUntil(data.isVisible)
+    qtbot.waitUntil(lambda: page.error_bar.text == "")
 
 
 def test_f5_refreshes_the_page_in_sight(qtbot: QtBot, window: MainWindow) -> None:
