@@ -96,6 +96,6 @@ class Session(QObject):
         """Ask the stored data; `op` runs in a worker thread and touches no widget."""
         return await self.dispatcher.read(op)
 
-    async def change(self, op: Callable[[Storage], T], what: Change) -> T:
-        """Change the looked-at client's stored data; afterwards everybody hears `changed(what, client_id)`."""
-        return await self.dispatcher.change(op, what, self.client_id)
+    async def change(self, op: Callable[[Storage], T], what: Change, *, deed: str = "", on: str = "") -> T:
+        """Change the looked-at client's stored data; see Dispatcher.change."""
+        return await self.dispatcher.change(op, what, self.client_id, deed=deed, on=on)

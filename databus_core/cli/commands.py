@@ -15,6 +15,7 @@ import typer
 from databus_core import __version__
 from databus_core.cli import terminal
 from databus_core.cli.terminal import HAD_ERRORS, Progress, errors_in_words, fail, say, say_left
+from databus_core.engine.audit import doer, note
 from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.check import problems_with
 from databus_core.engine.control import command
@@ -358,6 +359,8 @@ def queue_set(
         try:
             with opened(ticket, Holder("databus queue-set")) as storage:
                 storage.queue(client).set_step(**request)
+                deed = f"set a step {status}"
+                note(storage.database, doer("databus queue-set"), deed, f"{step} of {internal_id}", client)
         except DatabaseHeldError:
             tell_dispatcher(ticket, "set_step", client_id=client, **request)
         say(f"{step} of {internal_id} is {status.value} now.")
@@ -409,6 +412,18 @@ def space(
         terminal.print_json(terminal.space_document(found, whole))
     else:
         terminal.print_space(found, str(database), whole)
+
+
+@app.command()
+def audit(client: ClientArgument, as_json: JsonOption = False, ticket_file: TicketOption = TICKET) -> None:
+    """List what people did by hand, newest first; what belongs to no client is listed with root."""
+    with errors_in_words(), opened(DispatcherTicket.load(ticket_file), None) as storage:
+        total = storage.database.audit_rows(client, limit=1).total
+        page = storage.database.audit_rows(client, limit=max(1, total))
+    if as_json:
+        terminal.print_json(page.rows)
+    else:
+        terminal.print_audit(page.rows, page.total)
 
 
 @app.command()

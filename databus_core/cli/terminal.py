@@ -21,6 +21,7 @@ from databus_core.engine.peek import PeekedPassenger, PullerPeek
 from databus_core.engine.roster import TimetableRow
 from databus_core.engine.traffic import RunningTrip
 from databus_core.errors import DatabaseDamagedError, DatabusError
+from databus_core.model.audit import AuditRecord
 from databus_core.model.byte_size import size_text
 from databus_core.model.client import Client, ClientPassenger
 from databus_core.model.clock import format_local, now
@@ -290,6 +291,14 @@ def say_restored(restored: Restored) -> None:
     say(f"Restored {restored.backup.file}: the database is as it was at {restored.backup}.")
     if restored.kept is not None:
         say(f"What was there before is kept as {restored.kept}.")
+
+
+def print_audit(records: Sequence[AuditRecord], total: int) -> None:
+    """A table of what people did."""
+    table = Table(Column("Time", no_wrap=True), "Who", "What", "On")
+    for record in records:
+        table.add_row(format_local(record.at)[:19], *map(escape, (record.who, record.what, record.on)))
+    print_table(table, f"{total} record{'' if total == 1 else 's'}")
 
 
 def peek_document(peek: PullerPeek) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from databus_core.engine.audit import doer, note
 from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.control import ControlListener
 from databus_core.engine.events import Events
@@ -29,7 +30,7 @@ from databus_core.engine.trip import Trip
 from databus_core.errors import DatabusError, DispatcherError, ExportStopped, TicketError
 from databus_core.files import write_durably
 from databus_core.model.breaker_change import BreakerChange
-from databus_core.model.client import Client, ClientPassenger
+from databus_core.model.client import ROOT, Client, ClientPassenger
 from databus_core.model.clock import now
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log
@@ -53,6 +54,13 @@ it, such as the content of an attachment that its source never ends."""
 _logger = logging.getLogger("databus.database")
 """Gets the remarks of the database."""
 
+_PAUSE_DEEDS = {
+    RoutePause.NONE: "resumed",
+    RoutePause.INTAKE: "paused the intake",
+    RoutePause.EVERYTHING: "paused",
+}
+"""What the audit says of them."""
+
 
 class Dispatcher:
     """Everything on the loop that `start` was called on; trips, storage and plug-ins work in threads beside it.
@@ -64,6 +72,7 @@ class Dispatcher:
         """`program` is what a second process is told holds the database."""
         self._ticket = ticket
         self._program = program
+        self._doer = doer(program)
         self._state = DispatcherState.STOPPED
         self._events = Events(*observers)
         self._ticket_observer: DispatcherObserver | None = None
@@ -175,6 +184,11 @@ class Dispatcher:
 
     async def pause(self) -> None:
         """Start no new trip and return when none runs any more."""
+        if self._state is DispatcherState.RUNNING:
+            await self._note("paused")
+        await self._pause()
+
+    async def _pause(self) -> None:
         self._require(DispatcherState.RUNNING, DispatcherState.PAUSING, DispatcherState.PAUSED)
         if self._state is DispatcherState.RUNNING:
             self._set_state(DispatcherState.PAUSING)
@@ -187,7 +201,9 @@ class Dispatcher:
         self._require(DispatcherState.PAUSED, DispatcherState.PAUSING, DispatcherState.RUNNING)
         if self._maintenance.locked():
             raise DispatcherError("An export or a change of the ticket is under way; resume when it is done.")
-        self._set_state(DispatcherState.RUNNING)
+        if self._state is not DispatcherState.RUNNING:
+            self._set_state(DispatcherState.RUNNING)
+            await self._note("resumed")
 
     async def shut_down(self, *, leave: bool = False) -> None:
         """Finish the running trips, close the database, stop.
@@ -205,28 +221,38 @@ class Dispatcher:
         await self._traffic.arrivals(seconds)
         async with self._closing:
             if self._state is DispatcherState.STOPPING:
-                await self._stop()
+                await self._stop("shut down")
 
-    async def _stop(self) -> None:
+    async def _stop(self, deed: str = "") -> None:
+        """`deed`: what a person did, for the audit."""
         await self._traffic.end()
         control, storage, pool = self._control, self._storage, self._pool
         self._control = self._storage = self._pool = None
         if control is not None:
             control.close()
         if storage is not None:
-            await self._close(storage.database)
+            await self._close(storage.database, deed)
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
         self._set_state(DispatcherState.STOPPED)
         await self._events.settle(self._ticket.grace_seconds)
 
-    async def _close(self, database: Database) -> None:
+    async def _close(self, database: Database, deed: str) -> None:
         """Close it; where a trip that was left is inside and hangs, leave it as well: it closes behind that trip."""
         try:
             async with asyncio.timeout(CLOSE_SECONDS if self._traffic.left else None):
-                await in_daemon_thread(database.close, "databus-close")
+                await in_daemon_thread(functools.partial(self._end, database, deed), "databus-close")
         except TimeoutError:
             self._report(f"The database {database} is still in use by a trip that was left.")
+
+    def _end(self, database: Database, deed: str) -> None:
+        """In a thread: close the database, which ends by what was done to it."""
+        try:
+            if deed:
+                note(database, self._doer, deed)
+        except DatabusError as error:  # a server that is gone does not keep the program from ending
+            self._events.failed(f"The audit does not tell that it was {deed}: {error}")
+        database.close()
 
     def run(self) -> int:
         """Start and drive until SIGINT or SIGTERM; a second signal leaves after the grace time.
@@ -261,7 +287,9 @@ class Dispatcher:
     async def expedite(self, client_id: str, client_passenger: str) -> None:
         """Let one client passenger depart now, beside the others; during its trip: once more right after it."""
         self._require(DispatcherState.RUNNING)
-        self._traffic.expedite(self._travelling(client_id, client_passenger))
+        route = self._travelling(client_id, client_passenger)
+        self._traffic.expedite(route)
+        await self._note("expedited", route.client_passenger, route.client_id)
 
     async def drive(self, client_id: str, client_passenger: str) -> Log:
         """Make one trip now and wait for it, also while paused; answers its finished log.
@@ -274,6 +302,7 @@ class Dispatcher:
             raise DispatcherError(
                 f"{route} cannot depart now: a trip of it, an export or a change of the ticket is under way."
             )
+        await self._note("drove", route.client_passenger, route.client_id)
         return await self._traffic.depart(route, expedited=True)
 
     def _travelling(self, client_id: str, client_passenger: str) -> Route:
@@ -296,7 +325,13 @@ class Dispatcher:
 
     async def _set_pause(self, client_id: str, client_passenger: str, pause: RoutePause) -> None:
         route = self._roster.route(client_id, client_passenger)
-        await self.change(lambda storage: set_pause(storage, *route, pause), Change.TRIPS, route.client_id)
+        await self.change(
+            lambda storage: set_pause(storage, *route, pause),
+            Change.TRIPS,
+            route.client_id,
+            deed=_PAUSE_DEEDS[pause],
+            on=route.client_passenger,
+        )
         if route in self._roster.timetable:
             self._roster.timetable.set_pause(route, pause)
             self._traffic.look_again()
@@ -341,9 +376,16 @@ class Dispatcher:
         """Run `op` in a worker thread and answer its result. Raises what it raises, DispatcherError when stopped."""
         return await self._in_pool(functools.partial(op, self._opened()))
 
-    async def change(self, op: Callable[[Storage], T], what: Change, client_id: str = "") -> T:
-        """The same for what changes data: the observers hear `changed(what, client_id)` when it is done."""
+    async def change(
+        self, op: Callable[[Storage], T], what: Change, client_id: str = "", *, deed: str = "", on: str = ""
+    ) -> T:
+        """The same for what changes data: the observers hear `changed(what, client_id)` when it is done.
+
+        What a person does by hand names the `deed` ("purged"), and what it is done `on`: the client's audit has them.
+        """
         result = await self.read(op)
+        if deed:
+            await self._note(deed, on, client_id or ROOT)
         if what in {Change.CUSTOMIZING, Change.CLIENTS}:
             await self._read_clients()
         self._events.changed(what, client_id)
@@ -378,7 +420,9 @@ class Dispatcher:
         async with self._paused():
             copying = asyncio.ensure_future(self.read(copy))
             try:
-                return await asyncio.shield(copying)
+                copied = await asyncio.shield(copying)
+                await self._note("exported", f"to {target}", client_id)
+                return copied
             except asyncio.CancelledError:
                 stopped.set()
                 with suppress(ExportStopped):
@@ -397,6 +441,7 @@ class Dispatcher:
         else:
             async with self._paused(), self._opening:
                 await self._swap(ticket)
+                await self._note("changed the ticket")
         self._events.changed(Change.TICKET, "")
 
     async def _swap(self, ticket: DispatcherTicket) -> None:
@@ -418,7 +463,7 @@ class Dispatcher:
         async with self._maintenance:
             drove = self._state is DispatcherState.RUNNING
             try:
-                await self.pause()
+                await self._pause()
                 self._require(DispatcherState.PAUSED)
                 yield
             finally:  # also when it is cancelled while it waits for a trip
@@ -436,6 +481,15 @@ class Dispatcher:
     def _require(self, *states: DispatcherState) -> None:
         if self._state not in states:
             raise DispatcherError(f"Not possible while the dispatcher is {self._state}.")
+
+    async def _note(self, what: str, on: str = "", client_id: str = ROOT) -> None:
+        """Keep in the audit what a person did. It is done already, so that what goes wrong here is only told."""
+        try:
+            await self.read(lambda storage: note(storage.database, self._doer, what, on, client_id))
+        except DatabusError as error:
+            self._report(f"The audit does not tell that {self._doer} {what} {on}: {error}")
+        else:
+            self._events.changed(Change.AUDIT, client_id)
 
     def _opened(self) -> Storage:
         if self._storage is None:
@@ -495,7 +549,13 @@ class Dispatcher:
         elif verb == "set_step":
             client_id = self._roster.client_id(client_id)
             arguments["status"] = QueueStatus(arguments["status"])
-            await self.change(lambda storage: storage.queue(client_id).set_step(**arguments), Change.QUEUE, client_id)
+            await self.change(
+                lambda storage: storage.queue(client_id).set_step(**arguments),
+                Change.QUEUE,
+                client_id,
+                deed=f"set a step {arguments['status']}",
+                on=f"{arguments['step_name']} of {arguments['internal_id']}",
+            )
         elif verb == "export":
             module, options, folder = (arguments[name] for name in ("database_module", "database_arguments", "folder"))
             copied = await self.export(client_id, module, options, folder=Path(folder))

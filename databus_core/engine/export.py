@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 from databus_core.errors import DatabaseError, ExportStopped
+from databus_core.model.audit import AuditRecord
 from databus_core.model.log import Log
 from databus_core.model.query import PAGE, LogQuery, LogRow, Query, QueueRow
 from databus_core.model.queue_entry import QueueEntry
@@ -25,7 +26,7 @@ def never() -> bool:
 def export_client(
     source: Database, target: Database, client_id: str, progress: Progress, stopped: Callable[[], bool] = never
 ) -> int:
-    """Copy configuration, backups, passengers with their ids, states and attachments, logs, last trips, what is
+    """Copy configuration, backups, passengers with their ids, states and attachments, logs, audit, last trips, what is
     paused, and the ledger of missed trips.
 
     Both databases are open, the target for writing. Answers how many passengers were new in the target; those that
@@ -38,6 +39,7 @@ def export_client(
     _copy_backups(source, target, client_id)
     copied = _copy_queue(source, target, client_id, progress, stopped)
     _copy_logs(source, target, client_id, stopped)
+    _copy_audit(source, target, client_id)
     for trip in source.last_trips(client_id).values():
         target.record_trip(client_id, trip)
     _copy_schedules(source, target, client_id)
@@ -142,3 +144,13 @@ def _copy_backups(source: Database, target: Database, client_id: str) -> None:
         text = source.backup_text(client_id, backup.id)
         if (backup.node, text) not in present:
             target.add_backup(client_id, backup.node, text)
+
+
+def _copy_audit(source: Database, target: Database, client_id: str) -> None:
+    present = set(_audit(target, client_id))
+    target.append_audit(client_id, [record for record in reversed(_audit(source, client_id)) if record not in present])
+
+
+def _audit(database: Database, client_id: str) -> list[AuditRecord]:
+    total = database.audit_rows(client_id, limit=1).total
+    return database.audit_rows(client_id, limit=max(1, total)).rows

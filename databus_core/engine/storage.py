@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from databus_core.engine.customizing import Customizing
 from databus_core.engine.queue import Queue, Seats
 from databus_core.engine.retention import remove_logs
+from databus_core.model.audit import AUDIT_KEPT
 from databus_core.model.client import QUEUE_MODULE, Client
 from databus_core.model.clock import now
 from databus_core.model.ticket import DispatcherTicket
@@ -34,8 +35,8 @@ class Storage:
         return self.factory.create(Queue, module, self.database, client_id, self._seats)
 
     def clean(self, client_id: str, client: Client) -> list[str]:
-        """Remove logs, backups and missed trips that are kept no longer, once in a while; answers, in sentences, what
-        was removed."""
+        """Remove logs, backups, missed trips and audit that are kept no longer, once in a while; answers, in sentences,
+        what was removed."""
         moment = now()
         last = self._cleaned_at.get(client_id)
         if last is not None and moment - last < CLEAN_EVERY:
@@ -44,4 +45,5 @@ class Storage:
         before = moment - timedelta(days=client.log_life_span)
         self.database.remove_backups(client_id, before)
         self.database.remove_missed(client_id, before)
+        self.database.remove_audit(client_id, moment - AUDIT_KEPT)
         return remove_logs(self.database, client_id, client)

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from databus_core.errors import DamagedError, DatabaseError
+from databus_core.model.audit import AuditRecord
 from databus_core.model.customizing import CustomizingBackup
 from databus_core.model.database_backup import DatabaseBackup, Restored
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry
 from databus_core.model.missed import MissedTrips
 from databus_core.model.passenger import Json
-from databus_core.model.query import LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows, SearchProgress
+from databus_core.model.query import PAGE, LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows, SearchProgress
 from databus_core.model.queue_entry import QueueEntry
 from databus_core.model.route_state import RouteState
 from databus_core.model.space import Space
@@ -280,6 +281,20 @@ class Database(ABC):
         """Bytes of the whole database on disk, about, with what `space` does not count: indexes, what is free, backups
         of documents. A database of files that people can read may answer just the sum of every client's space.
         """
+
+    # Audit ------------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def append_audit(self, client_id: str, records: Sequence[AuditRecord]) -> None:
+        """Keep what people did by hand. Records are never changed."""
+
+    @abstractmethod
+    def audit_rows(self, client_id: str, offset: int = 0, limit: int = PAGE) -> Rows[AuditRecord]:
+        """One page of what people did, newest first."""
+
+    @abstractmethod
+    def remove_audit(self, client_id: str, before: datetime) -> int:
+        """Delete records of before that time; answers how many."""
 
     # Trips ------------------------------------------------------------------------------------------------------
 

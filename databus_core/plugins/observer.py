@@ -35,6 +35,7 @@ class Change(StrEnum):
     TICKET = "ticket"
     SEARCH = "search"
     """What was stored before is found by more, as a database has gone on with indexing it."""
+    AUDIT = "audit"
 
 
 class DispatcherObserver:

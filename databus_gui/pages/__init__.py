@@ -1,6 +1,7 @@
 """The pages of the main window, in the order of the sidebar."""
 
 from databus_gui.pages.about import AboutPage
+from databus_gui.pages.audit import AuditPage
 from databus_gui.pages.customizing import CustomizingPage
 from databus_gui.pages.export import ExportPage
 from databus_gui.pages.logs import LogsPage
@@ -18,5 +19,6 @@ PAGES: tuple[type[Page], ...] = (
     CustomizingPage,
     TicketPage,
     ExportPage,
+    AuditPage,
     AboutPage,
 )

@@ -27,6 +27,7 @@ from databus_core.errors import (
     NotFoundError,
 )
 from databus_core.model.attachment import Attachment, AttachmentFormat
+from databus_core.model.audit import AuditRecord
 from databus_core.model.client import ROOT
 from databus_core.model.clock import now
 from databus_core.model.holder import Holder
@@ -110,6 +111,7 @@ READING: dict[str, Callable[[Database, str], object]] = {
     "completed_ids": lambda db, client: db.completed_ids(client, None, None),
     "surplus_ids": lambda db, client: db.surplus_ids(client, "orders", count=0),
     "space": lambda db, client: db.space(client),
+    "audit_rows": lambda db, client: db.audit_rows(client),
     "log_rows": lambda db, client: db.log_rows(LogQuery(client_id=client)),
     "log_entries": lambda db, client: db.log_entries(client, "some-log"),
     "last_trips": lambda db, client: db.last_trips(client),
@@ -129,6 +131,8 @@ WRITING: dict[str, Callable[[Database, str], object]] = {
     "finish_log": lambda db, client: db.finish_log(Log(client, "orders")),
     "remove_logs": lambda db, client: db.remove_logs(client, now()),
     "remove_surplus_logs": lambda db, client: db.remove_surplus_logs(client, "orders", count=1),
+    "append_audit": lambda db, client: db.append_audit(client, [AuditRecord(now(), "ann", "paused")]),
+    "remove_audit": lambda db, client: db.remove_audit(client, now()),
     "record_trip": lambda db, client: db.record_trip(client, trip()),
     "write_route_state": lambda db, client: db.write_route_state(client, paused()),
     "append_missed": lambda db, client: db.append_missed(client, [missed()]),
@@ -1254,3 +1258,26 @@ def test_old_rows_of_the_ledger_are_removed(engine: Engine, database: Database, 
     database = again(engine, database, tmp_path)
     assert [row.first_due_at for row in database.missed(ROOT)] == [minutes(7), minutes(5)]
     database.close()
+
+
+# Audit --------------------------------------------------------------------------------------------------------------
+
+
+def test_what_people_did_is_kept_newest_first_for_each_client(
+    engine: Engine, database: Database, tmp_path: Path
+) -> None:
+    deeds = [
+        AuditRecord(minutes(n // 2), "Änn (databus)", f"deed {n}", 'node "x"\nline' if n else "") for n in range(5)
+    ]
+    database.append_audit(ROOT, deeds[:2])
+    database.append_audit(ROOT, [])
+    database.append_audit(ROOT, deeds[2:])
+    database.create_client("demo")
+    database.append_audit("demo", [deeds[0]])
+    database = again(engine, database, tmp_path)
+    assert database.audit_rows(ROOT) == Rows(deeds[::-1], 5)
+    assert database.audit_rows(ROOT, 1, 2) == Rows([deeds[3], deeds[2]], 5)
+    assert database.remove_audit(ROOT, minutes(1)) == 2
+    assert database.remove_audit(ROOT, minutes(1)) == 0
+    assert database.audit_rows(ROOT) == Rows(deeds[:1:-1], 3)
+    assert database.audit_rows("demo") == Rows([deeds[0]], 1)

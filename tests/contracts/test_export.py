@@ -11,6 +11,7 @@ import pytest
 from databus_core.engine.export import export_client
 from databus_core.errors import DatabaseError, ExportStopped
 from databus_core.model.attachment import Attachment
+from databus_core.model.audit import AuditRecord
 from databus_core.model.log import Log, LogEntry, MessageType
 from databus_core.model.missed import Absence, MissedTrips
 from databus_core.model.query import PAGE, LogQuery, Query
@@ -57,6 +58,7 @@ def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[
 def fill(database: Database) -> None:
     database.create_client(CLIENT)
     database.add_backup(CLIENT, "__databus__", "{}")
+    database.append_audit(CLIENT, [AuditRecord(minutes(n), "ann", "saved", f"{n}") for n in range(3)])
     database.write_configuration(CLIENT, CONFIGURATION)
     many = entries(PAGE + 20, attachments=[Attachment.text("a.txt", "text")])
     database.seat(CLIENT, many)
@@ -98,6 +100,7 @@ def contents(database: Database) -> dict[str, object]:
         "counts": database.queue_counts(CLIENT),
         "logs": [(log.id, log.client_passenger, log.started_at, log.finished_at, log.worst) for log in logs],
         "lines": [database.log_entries(CLIENT, log.id).rows for log in logs],
+        "audit": database.audit_rows(CLIENT).rows,
         "trips": database.last_trips(CLIENT),
         "paused": database.route_states(CLIENT),
         "missed": database.missed(CLIENT),

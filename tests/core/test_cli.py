@@ -390,6 +390,21 @@ def test_space_is_told_by_client_passenger(folder: Path) -> None:
     assert "no client 'nobody'" in in_process(folder, "space", "nobody").stderr
 
 
+def test_what_was_done_by_hand_is_listed(folder: Path, stage: Stage) -> None:
+    in_process(folder, "drive", "demo", "orders")
+    (first, *_) = answered(folder, "queue", "demo")
+    in_process(folder, "queue-set", "demo", first["internal_id"], "erp", "incomplete")
+    step_set, drove = answered(folder, "audit", "demo")
+    assert (step_set["what"], step_set["on"]) == ("set a step incomplete", f"erp of {first['internal_id']}")
+    assert step_set["who"].endswith("(databus queue-set)")
+    assert (drove["what"], drove["on"]) == ("drove", "orders")
+    assert drove["who"].endswith("(databus drive)")
+    shown = in_process(folder, "audit", "demo").stdout
+    assert "drove" in shown
+    assert shown.endswith("2 records\n")
+    assert [record["what"] for record in answered(folder, "audit", "root")] == ["shut down"]
+
+
 def test_logs_are_listed_and_read(folder: Path) -> None:
     in_process(folder, "drive", "demo", "orders")
     (log,) = answered(folder, "logs", "demo")

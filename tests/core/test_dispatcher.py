@@ -32,6 +32,7 @@ from databus_core.engine.control import ControlListener, command
 from databus_core.engine.dispatcher import CLOSE_SECONDS
 from databus_core.errors import CustomizingError, DatabaseHeldError, DispatcherError, NotFoundError
 from databus_core.model import clock
+from databus_core.model.audit import AuditRecord
 from databus_core.model.missed import Absence
 from databus_core.model.query import LogQuery, Query
 from databus_core.model.route_state import RoutePause
@@ -804,3 +805,37 @@ async def test_a_client_has_no_more_trips_at_once_than_it_may(tmp_path: Path, ea
     go.set()
     await until(lambda: len(ear.of("complete")) == 4)
     await dispatcher.shut_down()
+
+
+async def test_what_people_do_is_kept_in_the_audit(tmp_path: Path, ear: Ear):
+    stage = Stage(waiting=["1"])
+    ticket = ticket_with(tmp_path, root=[], demo=[stage.client_passenger()])
+    dispatcher = Dispatcher(ticket, ear, program="the test")
+    await dispatcher.start(paused=True)
+    await dispatcher.resume()
+    await dispatcher.resume()
+    await dispatcher.expedite("demo", "orders")
+    await until(lambda: bool(ear.of("complete")))
+    await dispatcher.pause()
+    await dispatcher.change(lambda storage: storage.queue("demo").purge(), Change.QUEUE, "demo", deed="purged")
+    await dispatcher.export("demo", "databus_core.database.json_files", {"database_dir": "copy"})
+    await dispatcher.apply(ticket)
+    with pytest.raises(DatabusError):
+        await dispatcher.change(lambda storage: storage.queue("demo").entry("no"), Change.QUEUE, "demo", deed="never")
+    await dispatcher.shut_down()
+    done, of_demo = audit(tmp_path / "data", "root"), audit(tmp_path / "data", "demo")
+    assert [record.what for record in done] == ["shut down", "changed the ticket", "paused", "resumed"]
+    assert {record.who.endswith("(the test)") for record in done} == {True}
+    assert [record.what for record in of_demo] == ["exported", "purged", "expedited"]
+    assert of_demo[-1].on == "orders"
+    assert [record.what for record in audit(tmp_path / "copy", "demo")] == ["purged", "expedited"]
+
+
+def audit(folder: Path, client_id: str) -> list[AuditRecord]:
+    context = DatabaseContext(folder=folder.parent, arguments={"database_dir": folder.name})
+    database = JsonFiles(context)
+    database.open(None)
+    try:
+        return database.audit_rows(client_id).rows
+    finally:
+        database.close()

@@ -34,6 +34,7 @@ from databus_core.database.sql.substrings import TrigramIndex
 from databus_core.database.sql.tables import Tables
 from databus_core.errors import DatabaseError
 from databus_core.model.attachment import Attachment
+from databus_core.model.audit import AuditRecord
 from databus_core.model.client import ROOT
 from databus_core.model.log import Log, LogEntry, MessageType
 from databus_core.model.missed import Absence, MissedTrips
@@ -208,6 +209,9 @@ def work_on_everything(folder: Path) -> None:
     database.space(ROOT)
     database.create_client("demo")
     database.remove_client("demo")
+    database.append_audit(ROOT, [AuditRecord(minutes(0), "ann", "paused")])
+    database.audit_rows(ROOT, 1, 1)
+    database.remove_audit(ROOT, minutes(1))
     database.add_backup(ROOT, "node", "{}")
     database.remove_backups(ROOT, minutes(0))
     log = Log(ROOT, "orders", started_at=minutes(0))

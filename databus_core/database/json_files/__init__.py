@@ -19,13 +19,14 @@ from databus_core.database.json_files.clients import Clients
 from databus_core.database.json_files.layout import JsonFilesArguments
 from databus_core.errors import ClosedError, DamagedError, DatabaseError, NotFoundError
 from databus_core.files import make_folder
+from databus_core.model.audit import AuditRecord
 from databus_core.model.customizing import CustomizingBackup
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry
 from databus_core.model.missed import MissedTrips
 from databus_core.model.passenger import Json
 from databus_core.model.problem import Problem
-from databus_core.model.query import LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows, SearchProgress
+from databus_core.model.query import PAGE, LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows, SearchProgress
 from databus_core.model.queue_entry import QueueEntry
 from databus_core.model.route_state import RouteState
 from databus_core.model.space import Space
@@ -281,6 +282,20 @@ class JsonFiles(Database):
     def whole_size(self) -> int:
         with self._inside() as clients:
             return sum(space.total for name in clients.ids() for space in clients[name].space().values())
+
+    # Audit ------------------------------------------------------------------------------------------------------
+
+    def append_audit(self, client_id: str, records: Sequence[AuditRecord]) -> None:
+        with self._writing(client_id) as client:
+            client.audit.append(records)
+
+    def audit_rows(self, client_id: str, offset: int = 0, limit: int = PAGE) -> Rows[AuditRecord]:
+        with self._reading(client_id) as client:
+            return client.audit.rows(offset, limit)
+
+    def remove_audit(self, client_id: str, before: datetime) -> int:
+        with self._writing(client_id) as client:
+            return client.audit.remove(before)
 
     # Trips ------------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from databus_core.database.json_files.audit_file import AuditFile
 from databus_core.database.json_files.backup_folder import BackupFolder
 from databus_core.database.json_files.codec import as_text
 from databus_core.database.json_files.durable import Flusher, write_atomically
@@ -44,6 +45,7 @@ class ClientFolder:
         self.backups = BackupFolder(layout.backups)
         self.states = StateFile(layout.states, context.report, writable=writable)
         self.routes = RouteFiles(layout.routes, layout.missed, context, writable=writable)
+        self.audit = AuditFile(layout.audit)
 
     def make_ready(self) -> None:
         """Delete what a crash left unfinished, and read the queue."""

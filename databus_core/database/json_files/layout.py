@@ -115,6 +115,11 @@ class ClientLayout:
         return self.folder / "purged.jsonl"
 
     @property
+    def audit(self) -> Path:
+        """One line per deed of a person."""
+        return self.folder / "audit.jsonl"
+
+    @property
     def trips(self) -> Path:
         """The last trip of each client passenger."""
         return self.folder / "trips.json"

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from databus_core.database._shared.disk_watch import DiskWatch
 from databus_core.database._shared.gate import Gate
 from databus_core.database.sql.arguments import KINDS, SqlArguments
+from databus_core.database.sql.audit_table import AuditTable
 from databus_core.database.sql.backup import Stop, make_backup
 from databus_core.database.sql.backup_folder import BackupFolder
 from databus_core.database.sql.backup_timer import BackupTimer
@@ -46,6 +47,7 @@ from databus_core.database.sql.words import in_words
 from databus_core.database.sql.writer import Writer
 from databus_core.errors import ClosedError, DamagedError, DatabaseError, NotFoundError
 from databus_core.files import make_folder
+from databus_core.model.audit import AuditRecord
 from databus_core.model.client import ROOT
 from databus_core.model.customizing import CustomizingBackup
 from databus_core.model.database_backup import DatabaseBackup, Restored
@@ -53,7 +55,7 @@ from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry
 from databus_core.model.missed import MissedTrips
 from databus_core.model.passenger import Json
-from databus_core.model.query import LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows, SearchProgress
+from databus_core.model.query import PAGE, LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows, SearchProgress
 from databus_core.model.queue_entry import QueueEntry
 from databus_core.model.route_state import RouteState
 from databus_core.model.space import Space
@@ -75,6 +77,7 @@ class Parts:
         self.pages = QueuePages(store, self.search)
         self.logs = LogTable(store)
         self.states = StateTable(store)
+        self.audit = AuditTable(store)
         self.space = SpaceTaken(store)
         self.surplus = Surplus(store.tables)
         self.routes = RouteTable(store)
@@ -409,6 +412,20 @@ class Sql(Database):
                 return file_size(self._file)
             with parts.store.reading() as connection:
                 return server_size(connection, self._tables)
+
+    # Audit ------------------------------------------------------------------------------------------------------
+
+    def append_audit(self, client_id: str, records: Sequence[AuditRecord]) -> None:
+        with self._writing(client_id) as (parts, key):
+            parts.audit.append(key, records)
+
+    def audit_rows(self, client_id: str, offset: int = 0, limit: int = PAGE) -> Rows[AuditRecord]:
+        with self._reading(client_id) as (parts, key):
+            return parts.audit.rows(key, offset, limit)
+
+    def remove_audit(self, client_id: str, before: datetime) -> int:
+        with self._writing(client_id) as (parts, key):
+            return parts.audit.remove(key, before)
 
     # Trips ------------------------------------------------------------------------------------------------------
 

@@ -136,6 +136,15 @@ class Tables:
             _required("content", _long()),
             Index("customizing_backup_client", "client_id", "made_at"),
         )
+        self.audit = self._table(
+            "audit",
+            _key(),
+            self._of("client"),
+            _required("at", _whole()),
+            *(_required(name, _long()) for name in ("who", "what", "done_on")),
+            Index("audit_client", "client_id", "at"),
+        )
+        """What people did by hand; rows are never changed."""
         self.trip = self._table(
             "last_trip",
             self._of("client"),

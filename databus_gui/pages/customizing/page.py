@@ -313,7 +313,10 @@ class CustomizingPage(Page):
         self.save_button.setEnabled(False)
         try:
             await self.session.change(
-                lambda storage: storage.customizing.save(client_id, node.name, text, based_on), what
+                lambda storage: storage.customizing.save(client_id, node.name, text, based_on),
+                what,
+                deed="saved a document",
+                on=node.name,
             )
         except CustomizingError as error:
             await self._say_why(node, error, based_on)

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
 
 from databus_core.errors import DatabusError
-from databus_core.model.clock import now
+from databus_core.model.clock import format_local, now
 from databus_core.model.query import LogQuery
 from databus_core.plugins.observer import Change
 from databus_gui.i18n import count, tr
@@ -69,6 +69,10 @@ class PurgeDialog(QDialog):
     async def _purge(self, before: datetime) -> None:
         session, client_id = self._session, self._client_id
         removed = await session.dispatcher.change(
-            lambda storage: storage.database.remove_logs(client_id, before), Change.LOGS, client_id
+            lambda storage: storage.database.remove_logs(client_id, before),
+            Change.LOGS,
+            client_id,
+            deed="purged logs",
+            on=f"before {format_local(before)[:16]}",
         )
         session.say(count(removed, "{n} log deleted", "{n} logs deleted"))

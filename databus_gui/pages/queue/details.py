@@ -274,6 +274,8 @@ class Details(QScrollArea):
                 lambda storage: storage.queue(client_id).set_step(internal_id, step.name, status, "hand"),
                 Change.QUEUE,
                 client_id,
+                deed=f"set a step {status}",
+                on=f"{step.name} of {internal_id}",
             )
         finally:
             self._shown = None

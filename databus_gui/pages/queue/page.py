@@ -191,7 +191,11 @@ class QueuePage(Page):
 
     async def _purge(self, client_id: str, passenger: str | None) -> None:
         removed = await self.session.dispatcher.change(
-            lambda storage: storage.queue(client_id).purge(passenger), Change.QUEUE, client_id
+            lambda storage: storage.queue(client_id).purge(passenger),
+            Change.QUEUE,
+            client_id,
+            deed="purged completed passengers",
+            on=passenger or "",
         )
         self.session.say(count(removed, "{n} completed passenger deleted", "{n} completed passengers deleted"))
 

@@ -1,12 +1,12 @@
-"""How much space passengers and logs take, and what finds the oldest ones of a client passenger."""
+"""How much space passengers and logs take, what finds the oldest ones of a client passenger, and the audit."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from alembic import context, op
-from sqlalchemy import BigInteger, Column, ForeignKey, Integer, PrimaryKeyConstraint, Unicode
-from sqlalchemy.dialects import mssql
+from sqlalchemy import BigInteger, Column, ForeignKey, Integer, PrimaryKeyConstraint, Unicode, UnicodeText
+from sqlalchemy.dialects import mssql, mysql
 
 revision = "0003"
 down_revision = "0002"
@@ -36,6 +36,14 @@ def _name() -> Any:
     )
 
 
+def _long() -> Any:
+    return (
+        UnicodeText()
+        .with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
+        .with_variant(mssql.NVARCHAR(collation="Latin1_General_100_BIN2"), "mssql")
+    )
+
+
 def upgrade() -> None:
     """Add them, and compute what is there."""
     schema = context.config.attributes["schema"]
@@ -57,6 +65,16 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
         **_MARIADB,
     )
+    op.create_table(
+        "audit",
+        Column("id", _whole(), primary_key=True, autoincrement=False),
+        Column("client_id", _whole(), ForeignKey(f"{prefix}client.id", ondelete="CASCADE"), nullable=False),
+        Column("at", _whole(), nullable=False),
+        *(Column(name, _long(), nullable=False) for name in ("who", "what", "done_on")),
+        schema=schema,
+        **_MARIADB,
+    )
+    op.create_index("audit_client", "audit", ["client_id", "at"], schema=schema)
     _compute(prefix, op.get_bind().dialect.name)
 
 
