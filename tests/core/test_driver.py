@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from databus_core import Attachment, Dispatcher, DispatcherTicket, LeaveOut, Log, NotYet, Passenger, QueueStatus
 from databus_core.engine.storage import Storage
+from databus_core.model.audit import AuditRecord
+from databus_core.model.clock import now
 from databus_core.model.query import LogQuery, Query
 from databus_core.model.queue_entry import QueueEntry, Step
 from databus_core.plugins.observer import Change
@@ -378,6 +381,16 @@ async def test_what_is_too_much_goes_by_count_and_by_size_and_the_log_says_so(tm
     assert said in messages(log)
     assert set(await trips.entries()) == {"1", "3", "4"}
     await dispatcher.shut_down()
+
+
+async def test_the_audit_is_kept_for_400_days(trips: Trips):
+    storage = await trips.dispatcher.read(lambda storage: storage)
+    days = [401, 399, 0]
+    for age in days:
+        storage.database.append_audit("demo", [AuditRecord(now() - timedelta(days=age), "ann", f"{age} days ago")])
+    await trips.drive()
+    left = [record.what for record in storage.database.audit_rows("demo").rows]
+    assert left == ["drove", "0 days ago", "399 days ago"]
 
 
 def log_names(storage: Storage) -> list[str]:
