@@ -30,8 +30,8 @@ from databus_core.database.sql.search_index import WordIndex
 from databus_core.database.sql.search_text import SearchText
 from databus_core.database.sql.search_words import Wanted
 from databus_core.database.sql.store import Store
-from databus_core.database.sql.substrings import TrigramIndex
 from databus_core.database.sql.tables import Tables
+from databus_core.database.sql.trigrams import TrigramIndex
 from databus_core.errors import DatabaseError
 from databus_core.model.attachment import Attachment
 from databus_core.model.audit import AuditRecord
