@@ -19,7 +19,7 @@ WINDOW = 2048
 """Entries that are looked through first, and all of them if there are no more. Words that fill a page from these would
 lead an index to a good part of all entries."""
 WIDER = 8
-"""How many times as many come next, where the first ones promise that these fill the page."""
+"""No more than so many times as many come next, where the first ones promise that these fill the page."""
 COUNTED = 10_000
 """What an index finds is counted up to this number."""
 
@@ -62,14 +62,16 @@ class SearchPage:
     def _common(self, query: Query, left: int) -> _Found | None:
         """More than the page needs, if so many are among the entries that come next; None for words that are rarer."""
         wanted = query.offset + query.limit + 1
-        keys: list[int] = []
-        begin, size = 0, WINDOW
-        while begin < left and len(keys) * (begin + size) >= wanted * begin:
-            keys += self._looked_through(query, begin, size)
-            begin, size = begin + size, size * WIDER
-            if len(keys) >= wanted:
-                return _Found(keys, more=begin < left)
-        return None
+        size = max(WINDOW, 2 * wanted)
+        keys = self._looked_through(query, 0, size)
+        missing = wanted - len(keys)
+        if missing > 0:
+            next_ = 2 * size * missing // max(1, len(keys))
+            if next_ > WIDER * size or size >= left:
+                return None
+            keys += self._looked_through(query, size, next_)
+            size += next_
+        return _Found(keys, more=size < left) if len(keys) >= wanted else None
 
     def _looked_through(self, query: Query, begin: int, size: int) -> list[int]:
         """Keys of those that are found among so many entries."""
