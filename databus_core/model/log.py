@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from databus_core.model.clock import now
 from databus_core.model.identity import new_id
@@ -29,9 +29,8 @@ class MessageType(StrEnum):
         return ("info", "warning", "error").index(self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """One message."""
+class LogEntry(NamedTuple):
+    """One message. Logs have very many, and a named tuple is made several times as fast as a frozen dataclass."""
 
     at: datetime
     module: str
