@@ -23,9 +23,12 @@ StepFacts: TypeAlias = (
 )
 """What a step says, in the order of STEP_COLUMNS, each value as the step itself has it."""
 
-STEP_IDENTITY = ("kind", "module", "name")
-STEP_COLUMNS = (*STEP_IDENTITY, "status", "attempts", "error", "error_at", "note", "completed_at", "next_attempt_at")
+STEP_COLUMNS = (
+    "kind", "module", "name", "status", "attempts", "error", "error_at", "note", "completed_at", "next_attempt_at",
+)  # fmt: skip
 """The columns of a step behind `position`; the step has attributes of these names."""
+STEP_IDENTITY = 3
+"""The first so many of them say which step it is."""
 ROW_COLUMNS = (
     "internal_id", "client_passenger", "source_system", "external_id", "status", "decision", "pulled_at", "notified",
     "completed_at", "steps_done", "steps_total", "attempts", "failing_step", "error", "fingerprint", "due_at",
@@ -75,11 +78,6 @@ def time_or_none(stored: int | None) -> datetime | None:
     return None if stored is None else time_of(stored)
 
 
-def day_of(moment: datetime) -> int:
-    """Days since 1970: `stored_time(moment) // MICROSECONDS_OF_DAY`."""
-    return (moment - _EPOCH).days
-
-
 def seat_of(source_system: str, external_id: str) -> str:
     """What makes a passenger unique within its client, short enough for an index.
 
@@ -97,19 +95,26 @@ def seat_of(source_system: str, external_id: str) -> str:
 # stored, which is cheap as most are the same objects still, and makes columns only of what differs. Facts and columns
 # are plain tuples, because making an object of a class costs more than all the rest.
 
-EntryFacts: TypeAlias = "tuple[str, datetime, str, bytes, bytes, bytes]"
-"""Client passenger, time of the pull, module; then, as JSON or b"" when empty, what can change in place: properties,
+EntryFacts: TypeAlias = "tuple[str, datetime, str, str, str, str]"
+"""Client passenger, time of the pull, module; then, as JSON or "" when empty, what can change in place: properties,
 log ids, what is unknown."""
+EntryColumns: TypeAlias = "tuple[str, int, str, str, str, str, str]"
+"""ENTRY_COLUMNS, which follow from an entry's facts."""
 Progress: TypeAlias = "tuple[int, int, int, int | None, int | None, int | None, int, int, int, int, str, str]"
 """PROGRESS_COLUMNS, which follow from an entry's steps."""
 
-PLACE_COLUMNS = ("client_passenger", "pulled_at")
-DETAIL_COLUMNS = ("passenger_module", "fingerprint", "properties", "log_ids", "unknown")
-STANDING_COLUMNS = ("status", "decision", "failing", "due_at", "done_at")
-"""Those of PROGRESS_COLUMNS that are part of indexes."""
-PROGRESS_COLUMNS = (
-    *STANDING_COLUMNS, "completed_at", "notified", "steps_done", "steps_total", "attempts", "failing_step", "error",
+ENTRY_COLUMNS = (
+    "client_passenger", "pulled_at", "passenger_module", "fingerprint", "properties", "log_ids", "unknown",
 )  # fmt: skip
+PROGRESS_COLUMNS = (
+    "status", "decision", "failing", "due_at", "done_at", "completed_at", "notified", "steps_done", "steps_total",
+    "attempts", "failing_step", "error",
+)  # fmt: skip
+
+
+def _json(value: Any) -> str:
+    # Not kept as bytes: orjson's have room for 1 KiB, and to keep what is cut off from it costs ten times its making.
+    return orjson.dumps(value).decode()
 
 
 def entry_facts(entry: QueueEntry) -> EntryFacts:
@@ -119,31 +124,25 @@ def entry_facts(entry: QueueEntry) -> EntryFacts:
             entry.client_passenger,
             entry.pulled_at,
             entry.passenger_module,
-            orjson.dumps(entry.properties) if entry.properties else b"",
-            orjson.dumps(entry.log_ids) if entry.log_ids else b"",
-            orjson.dumps(entry.unknown) if entry.unknown else b"",
+            _json(entry.properties) if entry.properties else "",
+            _json(entry.log_ids) if entry.log_ids else "",
+            _json(entry.unknown) if entry.unknown else "",
         )
     except TypeError as error:
         raise DatabaseError(f"Passenger {entry} cannot be stored: {error}.") from error
 
 
-def entry_facts_of(place: tuple[str, int], details: tuple[str, str, str, str, str]) -> EntryFacts:
+def entry_facts_of(columns: EntryColumns) -> EntryFacts:
     """What an entry with these columns says."""
-    name, pulled_at = place
-    module, _, properties, log_ids, unknown = details
-    return name, time_of(pulled_at), module, properties.encode(), log_ids.encode(), unknown.encode()
+    name, pulled_at, module, _, properties, log_ids, unknown = columns
+    return name, time_of(pulled_at), module, properties, log_ids, unknown
 
 
-def place_columns(facts: EntryFacts) -> tuple[str, int]:
-    """PLACE_COLUMNS."""
-    return facts[0], stored_time(facts[1])
-
-
-def detail_columns(facts: EntryFacts) -> tuple[str, str, str, str, str]:
-    """DETAIL_COLUMNS."""
-    _, _, module, properties, log_ids, unknown = facts
-    fingerprint = fingerprint_in(orjson.loads(properties)) if b"fingerprint" in properties else ""
-    return module, fingerprint, properties.decode(), log_ids.decode(), unknown.decode()
+def entry_columns(facts: EntryFacts) -> EntryColumns:
+    """ENTRY_COLUMNS."""
+    name, pulled_at, module, properties, log_ids, unknown = facts
+    fingerprint = fingerprint_in(orjson.loads(properties)) if "fingerprint" in properties else ""
+    return name, stored_time(pulled_at), module, fingerprint, properties, log_ids, unknown
 
 
 _step_facts = cast("Callable[[Step], StepFacts]", attrgetter(*STEP_COLUMNS))
@@ -151,7 +150,7 @@ _step_facts = cast("Callable[[Step], StepFacts]", attrgetter(*STEP_COLUMNS))
 
 def steps_facts(entry: QueueEntry) -> list[StepFacts]:
     """What the steps of an entry say now, in order."""
-    return [_step_facts(step) for step in (entry.notification, *entry.processors, *entry.pushers)]
+    return [_step_facts(entry.notification), *map(_step_facts, entry.processors), *map(_step_facts, entry.pushers)]
 
 
 def step_facts_of(values: tuple[Any, ...]) -> StepFacts:
@@ -176,8 +175,9 @@ def step_columns(facts: StepFacts) -> tuple[int, str, str, int, int, str, int | 
     )
 
 
-def progress_of(steps: Sequence[StepFacts], pulled_at: datetime) -> Progress:
-    """How far an entry with these steps has come; `pulled_at` is when its life span begins if they do not say."""
+def progress_of(steps: Sequence[StepFacts], pulled_at: int) -> Progress:
+    """How far an entry with these steps has come; `pulled_at`, as it is stored, is when its life span begins if they do
+    not say."""
     done = attempts = decision = 0
     failing_step = error = ""
     failed_at = completed_at = due_at = None
@@ -192,19 +192,21 @@ def progress_of(steps: Sequence[StepFacts], pulled_at: datetime) -> Progress:
         else:
             if status is _UNKNOWN or (status is _FAILED and decision != STATUS_NUMBERS[_UNKNOWN]):
                 decision = STATUS_NUMBERS[status]
-            elif status is not _FAILED and reached and (due_at is None or (next_at or pulled_at) < due_at):
-                due_at = next_at or pulled_at
+            elif status is not _FAILED and reached:
+                again_at = pulled_at if next_at is None else stored_time(next_at)
+                if due_at is None or again_at < due_at:
+                    due_at = again_at
             reached = reached and kind is _PUSHER  # nothing behind a notification or a processor that is not done
             if text and (not failing_step or (text_at or _EPOCH) > (failed_at or _EPOCH)):
                 failing_step, error, failed_at = name, text, text_at
     notified, total = 1 if steps[0][3] is _COMPLETE else 0, len(steps)
     if done < total:
-        failing, due = 1 if failing_step else 0, stored_time_or_none(due_at)
+        failing = 1 if failing_step else 0
         return (
             OPEN,
             decision,
             failing,
-            due,
+            due_at,
             None,
             None,
             notified,
@@ -215,7 +217,7 @@ def progress_of(steps: Sequence[StepFacts], pulled_at: datetime) -> Progress:
             error[:ERROR_SHOWN],
         )
     at = stored_time_or_none(completed_at)
-    done_at = stored_time(pulled_at) if at is None else at
+    done_at = pulled_at if at is None else at
     return COMPLETE, 0, 0, None, done_at, at, notified, done, total, attempts, "", ""
 
 

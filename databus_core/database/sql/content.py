@@ -26,21 +26,18 @@ hashes has no order, and costs a page of disk for each of them."""
 class StoredContent:
     """Content in the database; never changed, another content gets another row."""
 
-    __slots__ = ("_contents", "id", "size")
+    __slots__ = ("contents", "id", "size")
 
     def __init__(self, contents: Contents, content_id: int, size: int) -> None:
-        self._contents = contents
+        self.contents = contents
+        """The database in which it lies."""
         self.id = content_id
         self.size = size
         """Bytes."""
 
     def open(self) -> BinaryIO:
         """See Content.open."""
-        return io.BufferedReader(_Stream(self._contents, self.id, self.size), CHUNK)
-
-    def belongs_to(self, contents: Contents) -> bool:
-        """Whether it lies in that database."""
-        return self._contents is contents
+        return io.BufferedReader(_Stream(self.contents, self.id, self.size), CHUNK)
 
 
 class _Stream(io.RawIOBase):
@@ -79,9 +76,10 @@ class _Stream(io.RawIOBase):
         return len(piece)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewContent:
-    """Content that is about to be stored: its bytes, or the row where its chunks wait already."""
+    """Content that is about to be stored: its bytes, or the row where its chunks wait already. Never changed; not
+    frozen, which costs more than all the rest of taking in a small one."""
 
     size: int
     hash: bytes | None
@@ -132,7 +130,7 @@ class Contents:
         Raises AttachmentError.
         """
         content = attachment.content
-        if isinstance(content, StoredContent) and content.belongs_to(self):
+        if isinstance(content, StoredContent) and content.contents is self:
             return content
         if isinstance(content, BytesContent) and len(content.data) <= CHUNK:
             return _small(content.data)
@@ -179,33 +177,31 @@ class Contents:
 
     def keep(self, connection: Connection, contents: Sequence[StoredContent | NewContent]) -> Kept:
         """Store the contents, equal ones once."""
-        if all(isinstance(content, StoredContent) for content in contents):
-            return Kept([content.id for content in contents if isinstance(content, StoredContent)], {})
-        known = self._known(connection, {c.hash for c in contents if isinstance(c, NewContent) and c.hash})
+        ids = [content.id if isinstance(content, StoredContent) else 0 for content in contents]
+        kept = Kept(ids, {})
+        new = [(place, content) for place, content in enumerate(contents) if isinstance(content, NewContent)]
+        if not new:
+            return kept
+        known = self._known(connection, {content.hash for _, content in new if content.hash})
+        fresh = self._store.number(connection, self._table, len(new))
         rows: list[tuple[int, int, bytes | None, bytes | None]] = []
-        ids: list[int] = []
-        new: dict[int, int] = {}
-        for content in contents:
-            if isinstance(content, StoredContent):
-                ids.append(content.id)
-                continue
+        for number, (place, content) in enumerate(new, fresh):
             present = known.get(content.hash) if content.hash else None
-            if present is not None:
+            if present is None:
+                ids[place] = content_id = content.staged or number
+                kept.new[content_id] = content.size
+                if content.staged:
+                    self._settle(connection, content)
+                else:
+                    rows.append((content_id, content.size, content.hash, content.data))
+                if content.hash:
+                    known[content.hash] = content_id
+            else:
+                ids[place] = present
                 if content.staged:
                     self.discard(connection, [content.staged])
-                ids.append(present)
-                continue
-            content_id = content.staged or self._store.number(connection, self._table)
-            if content.staged:
-                self._settle(connection, content)
-            else:
-                rows.append((content_id, content.size, content.hash, content.data))
-            if content.hash:
-                known[content.hash] = content_id
-            ids.append(content_id)
-            new[content_id] = content.size
         self._insert.run(connection, rows)
-        return Kept(ids, new)
+        return kept
 
     def _known(self, connection: Connection, hashes: Collection[bytes]) -> dict[bytes | None, int]:
         known: dict[bytes | None, int] = {}
