@@ -775,6 +775,8 @@ def test_pages_are_newest_first_and_say_how_many_there_are(database: Database) -
         ({"order": QueueOrder.CLIENT_PASSENGER, "descending": False}, ["4", "5", "0", "1", "2", "3"]),
         ({"order": QueueOrder.SOURCE_SYSTEM, "descending": False, "limit": 2}, ["4", "0"]),
         ({"order": QueueOrder.STATUS, "descending": False, "offset": 1, "limit": 3}, ["5", "0", "2"]),
+        ({"order": QueueOrder.STATUS, "descending": False, "offset": 3}, ["2", "3", "4"]),
+        ({"order": QueueOrder.STATUS, "offset": 5}, ["1"]),
         ({"has_error": True, "descending": False, "offset": 1}, ["3"]),
     ],
 )
@@ -802,6 +804,24 @@ def test_a_query_filters_and_sorts(
     assert ids(database, **filters) == expected
     database = again(engine, database, tmp_path)
     assert ids(database, **filters) == expected
+    database.close()
+
+
+def test_of_many_that_change_alike_each_is_stored(engine: Engine, database: Database, tmp_path: Path) -> None:
+    made = entries(40)
+    database.seat(ROOT, made)
+    for one in made:
+        one.notification.finish()
+        one.notification.completed_at = minutes(1)
+    made[7].processors[0].fail("refused")
+    made[8].log_ids.append("another")
+    database.update(ROOT, made)
+    database = again(engine, database, tmp_path)
+    assert [database.entry(ROOT, one.internal_id) for one in made] == made
+    rows = database.queue_rows(Query(client_id=ROOT)).rows
+    assert all(row.puller_notified and row.steps_done == 1 for row in rows)
+    assert [row.internal_id for row in rows if row.error] == [made[7].internal_id]
+    assert database.queue_counts(ROOT)["orders"].failing == 1
     database.close()
 
 

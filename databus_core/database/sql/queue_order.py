@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, literal_column, or_, select
 
 from databus_core.database.sql.codec import ROW_COLUMNS, row_of, stored_time
 from databus_core.database.sql.store import fetched
 from databus_core.database.sql.tables import COMPLETE, OPEN
 from databus_core.model.query import Query, QueueOrder, QueueRow
 from databus_core.model.queue_entry import QueueStatus
+
+Conditions: TypeAlias = "list[ColumnElement[bool]]"
 
 
 class Order:
@@ -32,7 +35,7 @@ class Order:
 
     def columns(self) -> list[ColumnElement[Any]]:
         """What rows are sorted by, each in its direction."""
-        return [key.desc() if self._descending else key.asc() for key in self.keys]
+        return [_directed(key, descending=self._descending) for key in self.keys]
 
     def behind(self, row: QueueRow) -> ColumnElement[bool]:
         """Whether a row comes after that one."""
@@ -44,7 +47,7 @@ class Order:
             QueueOrder.EXTERNAL_ID: row.external_id,
             QueueOrder.SOURCE_SYSTEM: row.source_system,
             QueueOrder.CLIENT_PASSENGER: row.client_passenger,
-            QueueOrder.STATUS: -(COMPLETE if row.status is QueueStatus.COMPLETE else OPEN),
+            QueueOrder.STATUS: -_status(row),
         }
         return [first[self._order], *values] if self._order in first else values
 
@@ -53,14 +56,51 @@ def page(
     connection: Connection, entry: Table, query: Query, conditions: Sequence[ColumnElement[bool]]
 ) -> list[QueueRow]:
     """The page that a query asks for, of the rows for which the conditions hold."""
-    if not query.limit:
-        return []
-    order = Order(entry, query)
-    rows = select(*(entry.c[name] for name in ROW_COLUMNS)).where(*conditions)
-    if query.after is not None:
-        rows = rows.where(order.behind(query.after))
-    rows = rows.order_by(*order.columns()).offset(query.offset or None).limit(query.limit)
-    return [row_of(values) for values in fetched(connection, rows)]
+    rows: list[QueueRow] = []
+    offset = query.offset
+    for inside, order in _runs(entry, query):
+        if len(rows) == query.limit:
+            break
+        run = select(*(entry.c[name] for name in ROW_COLUMNS)).where(*conditions, *inside).order_by(*order)
+        found = fetched(connection, run.offset(offset or None).limit(query.limit - len(rows)))
+        rows += [row_of(values) for values in found]
+        if offset:
+            number = select(func.count()).select_from(entry).where(*conditions, *inside)
+            offset = 0 if found else offset - connection.execute(number).scalar_one()
+    return rows
+
+
+def _runs(entry: Table, query: Query) -> Iterator[tuple[Conditions, list[ColumnElement[Any]]]]:
+    """Conditions and order of rows that all come before those of the next run: each run lies in one index, where the
+    database finds its first row at once."""
+    pulled, after = Order(entry, replace(query, order=QueueOrder.PULLED_AT)), query.after
+    behind = [] if after is None else [pulled.behind(after)]
+    if query.order is QueueOrder.PULLED_AT:
+        yield behind, pulled.columns()
+    elif query.order is QueueOrder.STATUS:
+        for number in (OPEN, COMPLETE) if query.descending else (COMPLETE, OPEN):
+            if after is not None and _status(after) != number:
+                continue
+            # Written into the statement: with a parameter in its place, no partial index would be used.
+            yield [entry.c.status == literal_column(str(number)), *behind], pulled.columns()
+            after, behind = None, []
+    else:
+        key: ColumnElement[str] = entry.c[query.order.value]
+        beyond: Conditions = []
+        if after is not None:
+            value: str = getattr(after, query.order.value)
+            yield [key == value, *behind], pulled.columns()
+            beyond = [key < value if query.descending else key > value]
+        yield beyond, [_directed(key, descending=query.descending), *pulled.columns()]
+
+
+def _status(row: QueueRow) -> int:
+    """What the row's column `status` says."""
+    return COMPLETE if row.status is QueueStatus.COMPLETE else OPEN
+
+
+def _directed(key: ColumnElement[Any], *, descending: bool) -> ColumnElement[Any]:
+    return key.desc() if descending else key.asc()
 
 
 def _later(keys: Sequence[ColumnElement[Any]], values: Sequence[Any], *, descending: bool) -> ColumnElement[bool]:

@@ -214,6 +214,8 @@ class Tables:
             _partial("queue_entry_open_pulled", open_, "client_id", "status", "pulled_at", "internal_id"),
             _partial("queue_entry_failing", failing, "client_id", "failing", "pulled_at", "internal_id"),
             _partial("queue_entry_done", complete, "client_id", "client_passenger", "done_at"),
+            _of_texts("queue_entry_external", "client_id", "external_id", "pulled_at", "internal_id"),
+            _of_texts("queue_entry_source", "client_id", "source_system", "pulled_at", "internal_id"),
         )
         """Steps and attachments apart, a row has all that a list shows of a passenger. `decision` is the status that a
         person has to decide about, or 0; `due_at` when a trip can do something, as QueueEntry has it. `done_at` is when
@@ -391,3 +393,8 @@ class Tables:
 def _partial(name: str, condition: Any, *columns: str) -> Index:
     """An index of the rows that the condition holds for; of all rows where the server knows none such."""
     return Index(name, *columns, sqlite_where=condition, postgresql_where=condition, mssql_where=condition)
+
+
+def _of_texts(name: str, *columns: str) -> Index:
+    """An index with texts of any length, which only SQLite makes: servers sort at each question."""
+    return Index(name, *columns).ddl_if(dialect="sqlite")

@@ -26,7 +26,7 @@ from sqlalchemy.dialects import mssql, mysql
 from sqlalchemy.types import TypeEngine
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 
 _MARIADB: dict[str, Any] = {
     f"{dialect}_{option}": value
