@@ -11,7 +11,8 @@ from typing import BinaryIO
 from sqlalchemy import Connection, bindparam, delete, exists, insert, select
 from typing_extensions import Buffer
 
-from databus_core.database.sql.statement import inserting
+from databus_core.database.sql.recent_contents import RecentContents
+from databus_core.database.sql.statement import Statement, inserting
 from databus_core.database.sql.store import Store, in_bunches
 from databus_core.errors import AttachmentError
 from databus_core.model.attachment import Attachment, BytesContent
@@ -37,6 +38,8 @@ class StoredContent:
 
     def open(self) -> BinaryIO:
         """See Content.open."""
+        if self.size <= CHUNK:
+            return io.BytesIO(self.contents.chunk(self.id, 0))
         return io.BufferedReader(_Stream(self.contents, self.id, self.size), CHUNK)
 
 
@@ -105,7 +108,9 @@ class Contents:
         self._table, self._chunk, self._staged = store.tables.content, store.tables.chunk, store.tables.staged
         self._attachment = store.tables.attachment
         self._insert = inserting(self._table, store.dialect)
-        self._read = select(self._table.c.data).where(self._table.c.id == bindparam("key"))
+        self._recent = RecentContents()
+        by_id = select(self._table.c.data).where(self._table.c.id == bindparam("key"))
+        self._read = Statement(by_id, ["key"], store.dialect)
         self._read_chunk = select(self._chunk.c.data).where(
             self._chunk.c.content_id == bindparam("key"), self._chunk.c.position == bindparam("number")
         )
@@ -114,8 +119,10 @@ class Contents:
 
     def chunk(self, content_id: int, number: int) -> bytes:
         """One chunk. Raises OSError when it is not there (any more)."""
+        if number == 0 and (recent := self._recent.get(content_id)) is not None:
+            return recent
         with self._store.reading() as connection:
-            data = connection.execute(self._read, {"key": content_id}).scalar() if number == 0 else None
+            data = next(iter(self._read.fetch(connection, (content_id,))), None) if number == 0 else None
             if data is None:
                 data = connection.execute(self._read_chunk, {"key": content_id, "number": number}).scalar()
         if data is None:
@@ -221,6 +228,12 @@ class Contents:
         """The content of a row."""
         return StoredContent(self, content_id, size)
 
+    def just_stored(self, content_id: int, content: NewContent) -> StoredContent:
+        """The content of a row that has become durable now."""
+        if content.data is not None:
+            self._recent.keep(content_id, content.data)
+        return StoredContent(self, content_id, content.size)
+
     def present(self, connection: Connection, content_ids: Collection[int]) -> set[int]:
         """Those of the contents that are still there."""
         found: set[int] = set()
@@ -237,6 +250,7 @@ class Contents:
             connection.execute(delete(self._chunk).where(self._chunk.c.content_id.in_(unused)))
             connection.execute(delete(self._staged).where(self._staged.c.id.in_(some)))
             connection.execute(delete(table).where(table.c.id.in_(unused)))
+            self._recent.forget(unused)
 
 
 def staged(contents: Iterable[StoredContent | NewContent]) -> list[int]:

@@ -46,7 +46,7 @@ class Stored:
 
 
 class StoredEntries:
-    """Entries of every client. To be used by the one thread that writes: what it remembers is what that wrote."""
+    """Entries of every client. To be used by whoever has the turn to write: what it remembers is what was written."""
 
     def __init__(self, store: Store) -> None:
         self._tables = store.tables

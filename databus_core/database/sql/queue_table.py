@@ -179,7 +179,7 @@ class QueueTable:
             if attachments is not None:
                 for attachment, content, facts in zip(entry.attachments, contents, attachments, strict=True):
                     if isinstance(content, NewContent):
-                        attachment.content = self._contents.stored(facts[2], content.size)
+                        attachment.content = self._contents.just_stored(facts[2], content)
 
     # Removing ---------------------------------------------------------------------------------------------------
 
