@@ -16,6 +16,7 @@ from databus_core.errors import AttachmentError, DatabusError, PluginError
 from databus_core.model.attachment import BytesContent
 from databus_core.model.client import ModuleReference
 from databus_core.model.passenger import Passenger
+from databus_core.model.policies import CommitMode
 from databus_core.model.queue_entry import QueueEntry, Step, StepKind
 from databus_core.plugins.factory import module_of
 from databus_core.plugins.puller import Puller
@@ -53,6 +54,8 @@ class Boarding:
         self._attempts = attempts
         self._route = bus.ticket.client_passenger
         self._log = bus.log.of(__name__)
+        self._grouped = any(each.commit is CommitMode.GROUPED for each in self._route.pushers)
+        """Whether what came of telling the sources is stored with what comes next."""
         self._told_in_vain: set[str] = set()
         """Internal ids of passengers of earlier trips whose notification failed on this trip."""
 
@@ -127,7 +130,8 @@ class Boarding:
             else:
                 self._attempts.failed(entry.notification, str(error), error.__cause__)
             self._work.store_soon(entry)
-        self._work.flush()
+        if not self._grouped:
+            self._work.flush()  # a person who wants to change one of them need not wait for the pushers
 
     def _let_go(self, entries: Iterable[QueueEntry]) -> None:
         for entry in entries:

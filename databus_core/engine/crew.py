@@ -106,7 +106,7 @@ class Crew:
         """
         try:
             result = method()
-            if inspect.isawaitable(result):
+            if result is not None and inspect.isawaitable(result):
                 return self._loop_runner().run(_await(cast("Awaitable[T]", result)))
         except (PeekNotOffered, GeneratorExit):
             raise

@@ -41,8 +41,14 @@ class Work:
             self._open.close()
 
     def take(self, entry: QueueEntry) -> QueueEntry | None:
-        """Hold an entry and answer it as it is now; None, with an error in the log, when it cannot be read any more."""
+        """Hold an entry and answer it as it is now; None, with an error in the log, when it cannot be read any more.
+
+        One that is held already is answered as it is.
+        """
         internal_id = entry.internal_id
+        if internal_id in self._held:
+            self._finished.discard(internal_id)
+            return entry
         self._bus.queue.take({internal_id})
         self._held.add(internal_id)
         if internal_id not in self._changed_by_hand:

@@ -19,6 +19,7 @@ Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | Non
 
 
 _FINGERPRINT = "fingerprint"
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
 def fingerprint_in(properties: Mapping[str, Json]) -> str:
@@ -97,9 +98,9 @@ class Passenger:
             value: object = getattr(self, name)
             if not isinstance(value, str) or not value:
                 return f"{name} {value!r:.80} is no text"
-            if value.encode(errors="ignore").decode() != value:
+            if not value.isascii() and value.encode(errors="ignore").decode() != value:
                 return f"{name} {value!r:.80} cannot be written as UTF-8"
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", self.internal_id):
+        if not _PLAIN_ID.fullmatch(self.internal_id):
             return f"internal_id {self.internal_id!r:.80} is no plain id"
         return self._unfit_parts()
 
