@@ -27,6 +27,7 @@ from databus_core.engine.restore import restore_database
 from databus_core.engine.stop_signals import on_stop_signals
 from databus_core.engine.storage import Storage
 from databus_core.errors import DatabaseHeldError, ExportStopped
+from databus_core.garbage import collect_seldom
 from databus_core.model.holder import Holder
 from databus_core.model.query import LogQuery, Query
 from databus_core.model.queue_entry import QueueStatus
@@ -121,6 +122,7 @@ def run_headless(ticket: DispatcherTicket, *, once: bool = False) -> NoReturn:
     if once:
         watch = ErrorWatch()
         dispatcher.add_observer(watch)
+        collect_seldom()
         asyncio.run(_drive(dispatcher))
         say_left(dispatcher.left)
         if not dispatcher.timetable():
@@ -128,6 +130,7 @@ def run_headless(ticket: DispatcherTicket, *, once: bool = False) -> NoReturn:
         if dispatcher.configuration_problems:
             fail("Not everything in the configurations could be used.")
         raise typer.Exit(HAD_ERRORS if watch.seen else 0)
+    collect_seldom()
     exit_code = dispatcher.run()
     say_left(dispatcher.left)
     raise typer.Exit(exit_code)

@@ -176,6 +176,8 @@ def print_json(value: object) -> None:
 def _jsonable(value: object) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, LogEntry):
+        return value._asdict()
     raise TypeError(f"{type(value).__name__} is no JSON value")
 
 

@@ -22,13 +22,12 @@ from databus_core.database.sql.queue_stored import AttachmentFacts, Stored
 from databus_core.database.sql.queue_tally import Counted, counted
 from databus_core.database.sql.space import content_size, rows_size
 from databus_core.database.sql.statement import Differences
-from databus_core.database.sql.tables import COMPLETE
 from databus_core.model.queue_entry import QueueEntry
 
 Row: TypeAlias = "tuple[Any, ...]"
 
 _ERROR = STEP_COLUMNS.index("error")
-_STATUS, _FAILING = 0, 2
+_STATUS, _FAILING, _DUE_AT = 0, 2, 3
 """Where PROGRESS_COLUMNS has them."""
 
 
@@ -72,8 +71,12 @@ class NewRows:
             self._steps, self._progress = steps, None
             self._step_rows = [(number, *step_columns(step)) for number, step in enumerate(steps)]
         self.steps += [(key, *row) for row in self._step_rows]
-        progress = self._progress or progress_of(steps, pulled_at)
-        self._progress = None if progress[0] == COMPLETE else progress  # that of a complete one is its own
+        known = self._progress
+        if known is not None:
+            return (*known[:_DUE_AT], pulled_at, *known[_DUE_AT + 1 :])
+        progress = progress_of(steps, pulled_at)
+        # Those that are due at once differ in nothing else.
+        self._progress = progress if progress[_DUE_AT] == pulled_at else None
         return progress
 
 
