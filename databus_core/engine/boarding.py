@@ -9,6 +9,7 @@ from itertools import compress, islice
 from typing import Any
 
 from databus_core.engine.bus import Bus
+from databus_core.engine.calls import Call
 from databus_core.engine.queue import mention
 from databus_core.errors import AttachmentError, PluginError
 from databus_core.model.client import ModuleReference
@@ -61,7 +62,7 @@ class Boarding:
     def _offered(self, puller: Puller, name: str) -> Iterator[Passenger]:
         """What the puller offers. An error of the puller ends its own pulling and nothing else."""
         try:
-            for passenger in self._counted(self._bus.crew.iterate(puller.pull)):
+            for passenger in self._counted(self._bus.crew.iterate(puller.pull, Call(name, "pulling"))):
                 unfit = passenger.unfit() if isinstance(passenger, Passenger) else "it is no Passenger"
                 if unfit:
                     self._bus.failed(name, f"Pulled {passenger!r:.200}, which cannot be seated: {unfit}")
@@ -187,7 +188,7 @@ class Boarding:
         if not passengers:
             return {}
         try:
-            self._bus.crew.call(lambda: puller.notify_passengers_seated(passengers))
+            self._bus.crew.call(lambda: puller.notify_passengers_seated(passengers), _notifying(name, passengers))
         except PluginError as error:
             if len(passengers) > 1:
                 return {i: text for each in passengers for i, text in self._tell(puller, name, [each]).items()}
@@ -213,6 +214,12 @@ class Boarding:
             if changed:
                 self._bus.queue.update(changed)
                 self._bus.on_change()
+
+
+def _notifying(name: str, passengers: Sequence[Passenger]) -> Call:
+    if len(passengers) > 1:
+        return Call(name, "notifying")
+    return Call(name, "notifying about", str(passengers[0]), passengers[0].internal_id)
 
 
 def _listed(entries: Iterable[QueueEntry]) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from databus_core.engine.calls import Calls
 from databus_core.errors import NotFoundError
 from databus_core.model.client import Client, ClientPassenger
 
@@ -18,6 +20,10 @@ class BusTicket:
     client_passenger: ClientPassenger
     folder: Path
     """The dispatcher ticket's folder."""
+    quarantined: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Why a plug-in is not to be called, in words, by the name of its step."""
+    calls: Calls = field(default_factory=Calls, compare=False)
+    """Told of each plug-in call."""
 
     @classmethod
     def issue(cls, client_id: str, client: Client, client_passenger: str, folder: Path) -> BusTicket:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from databus_core.engine.boarding import Boarding
 from databus_core.engine.bus import Bus, Tally
 from databus_core.engine.bus_ticket import BusTicket
+from databus_core.engine.calls import Call
 from databus_core.engine.crew import Crew
 from databus_core.engine.queue import Queue, deliverable, mention, processable
 from databus_core.engine.reconcile import reconcile
@@ -80,7 +81,11 @@ class Driver:
             self._not_begun(entry, step)
             return False
         try:
-            outcome = _checked(self._bus.crew.call(lambda: processor.process(passenger)), NotYet, LeaveOut)
+            outcome = _checked(
+                self._bus.crew.call(lambda: processor.process(passenger), _call(entry, step, "processing")),
+                NotYet,
+                LeaveOut,
+            )
             if unfit := passenger.unfit():
                 raise PluginError(f"it left a passenger that cannot be stored: {unfit}")
         except PluginError as error:
@@ -127,7 +132,9 @@ class Driver:
             self._not_begun(entry, step)
             return
         try:
-            outcome = _checked(self._bus.crew.call(lambda: pusher.push(passenger)), NotYet)
+            outcome = _checked(
+                self._bus.crew.call(lambda: pusher.push(passenger), _call(entry, step, "pushing")), NotYet
+            )
         except PluginError as error:
             self._bus.failed(step.name, f"Pushing {entry} failed: {error}", error)
             self._not_done(entry, step, str(error))
@@ -145,6 +152,12 @@ class Driver:
         missing = self._bus.crew.why_missing(step.name)
         if missing:
             self._bus.tally.failed += 1
+        if step.name in self._bus.ticket.quarantined:
+            if step.error != missing:
+                step.fail(missing)  # no attempt: its plug-in was not called
+                mention(entry, self._bus.log.id)
+                self._store(entry)
+            return
         self._not_done(entry, step, missing or "the passenger cannot be boarded")
 
     def _done(self, entry: QueueEntry, step: Step) -> None:
@@ -176,6 +189,10 @@ class Driver:
         if removed:
             self._bus.log.of(__name__).info(f"Removed {removed} passengers completed more than {days:g} days ago")
             self._bus.on_change()
+
+
+def _call(entry: QueueEntry, step: Step, doing: str) -> Call:
+    return Call(step.name, doing, str(entry), entry.internal_id)
 
 
 def _checked(outcome: OutcomeT, *allowed: type[object]) -> OutcomeT:

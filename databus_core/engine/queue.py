@@ -29,6 +29,14 @@ class Seats:
     @contextmanager
     def hold(self, internal_ids: Collection[str], seconds: float | None = None) -> Generator[None]:
         """Keep these entries for the caller. Raises DatabaseError after that many seconds; None waits for ever."""
+        self.take(internal_ids, seconds)
+        try:
+            yield
+        finally:
+            self.give_back(internal_ids)
+
+    def take(self, internal_ids: Collection[str], seconds: float | None = None) -> None:
+        """Begin to hold entries. Raises as `hold` does."""
         wanted = set(internal_ids)
         with self._released:
             if not self._released.wait_for(lambda: not self._held & wanted, seconds):
@@ -36,12 +44,12 @@ class Seats:
                     f"Passenger {min(self._held & wanted)} is being handled by a trip; try again later."
                 )
             self._held |= wanted
-        try:
-            yield
-        finally:
-            with self._released:
-                self._held -= wanted
-                self._released.notify_all()
+
+    def give_back(self, internal_ids: Collection[str]) -> None:
+        """Hold entries no longer."""
+        with self._released:
+            self._held.difference_update(internal_ids)
+            self._released.notify_all()
 
 
 class Queue:

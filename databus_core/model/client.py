@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from databus_core.model.amounts import bytes_in, seconds_in
 from databus_core.model.client_id import lookalike, why_no_client_id
 
 LONGEST_DAYS = 36_500
@@ -30,6 +31,14 @@ class Role(StrEnum):
 
     OPERATOR = "operator"
     ADMINISTRATOR = "administrator"
+
+
+class Isolation(StrEnum):
+    """Where the trips of a client passenger run."""
+
+    AUTO = "auto"
+    PROCESS = "process"
+    THREAD = "thread"
 
 
 class _Document(BaseModel):
@@ -60,6 +69,22 @@ def _from_text(value: object) -> object:
 ModuleEntry = Annotated[ModuleReference, BeforeValidator(_from_text, json_schema_input_type=str | ModuleReference)]
 
 
+def _size(text: str) -> str:
+    if text:
+        bytes_in(text)
+    return text
+
+
+def _duration(text: str) -> str:
+    if text:
+        seconds_in(text)
+    return text
+
+
+def _seconds_as_text(value: object) -> object:
+    return f"{value:g} s" if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
 class ClientPassenger(_Document):
     """One kind of passenger that a client moves, and the plug-ins that move it."""
 
@@ -75,6 +100,33 @@ class ClientPassenger(_Document):
         default=1, ge=0, le=LONGEST_DAYS, description="Days that completed passengers stay in the queue."
     )
     sync_frequency: float = Field(default=1, gt=0, le=LONGEST_DAYS * 24 * 60, description="Minutes between two trips.")
+
+    isolation: Isolation = Field(
+        default=Isolation.AUTO,
+        description="Where its trips run. process: in a process of their own, so that a plug-in that crashes, hangs or "
+        "takes too much memory harms nothing else. thread: in the dispatcher's process. auto: in a process of their "
+        "own in the desktop app, and wherever a memory limit is set.",
+    )
+    memory_limit: Annotated[str, AfterValidator(_size)] = Field(
+        default="",
+        description="Most memory that the process of a trip may take, such as 500 MB or 2 GB; no limit if empty.",
+    )
+    call_time_limit: Annotated[
+        str, BeforeValidator(_seconds_as_text, json_schema_input_type=str), AfterValidator(_duration)
+    ] = Field(
+        default="",
+        description="Longest time that one call of a plug-in may take, such as 30 s or 5 min; no limit if empty.",
+    )
+
+    @property
+    def memory_bytes(self) -> int:
+        """The memory limit in bytes; 0 without one."""
+        return bytes_in(self.memory_limit) if self.memory_limit else 0
+
+    @property
+    def call_seconds(self) -> float:
+        """The time limit of a call in seconds; 0 without one."""
+        return seconds_in(self.call_time_limit) if self.call_time_limit else 0.0
 
     @property
     def passenger_module(self) -> str:
@@ -92,6 +144,12 @@ class ClientPassenger(_Document):
         twice = [name for name, count in names.items() if count > 1]
         if twice:
             raise ValueError(f"plug-in {twice[0]!r} is listed twice; give one of them a 'name' of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _memory_is_a_processes(self) -> ClientPassenger:
+        if self.memory_limit and self.isolation is Isolation.THREAD:
+            raise ValueError("memory_limit needs a process of its own: set isolation to 'process' or 'auto'")
         return self
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from databus_core.model.customizing import CustomizingBackup
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry
+from databus_core.model.plugin_state import PluginState
 from databus_core.model.query import LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows
 from databus_core.model.queue_entry import QueueEntry
 from databus_core.model.trip import TripRecord
@@ -199,3 +200,13 @@ class Database(ABC):
     @abstractmethod
     def last_trips(self, client_id: str) -> dict[str, TripRecord]:
         """The last trip of each client passenger that had one, by name."""
+
+    # Plug-ins that crash ----------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def plugin_states(self, client_id: str) -> dict[str, PluginState]:
+        """What is known of the client's plug-ins that crashed, by the names of their steps."""
+
+    @abstractmethod
+    def write_plugin_state(self, client_id: str, step: str, state: PluginState | None) -> None:
+        """Keep the state of one step's plug-in in place of the one before; None forgets it."""

@@ -22,6 +22,7 @@ from databus_core.files import make_folder
 from databus_core.model.customizing import CustomizingBackup
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry
+from databus_core.model.plugin_state import PluginState
 from databus_core.model.problem import Problem
 from databus_core.model.query import LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows
 from databus_core.model.queue_entry import QueueEntry
@@ -242,3 +243,13 @@ class JsonFiles(Database):
     def last_trips(self, client_id: str) -> dict[str, TripRecord]:
         with self._reading(client_id) as client:
             return client.last_trips()
+
+    # Plug-ins that crash ----------------------------------------------------------------------------------------
+
+    def plugin_states(self, client_id: str) -> dict[str, PluginState]:
+        with self._reading(client_id) as client:
+            return client.plugin_states.read()
+
+    def write_plugin_state(self, client_id: str, step: str, state: PluginState | None) -> None:
+        with self._writing(client_id) as client:
+            client.plugin_states.write(step, state)

@@ -14,6 +14,7 @@ from databus_core.database.json_files.codec import as_text
 from databus_core.database.json_files.durable import Flusher, write_atomically
 from databus_core.database.json_files.layout import TEMPORARY, ClientLayout
 from databus_core.database.json_files.log_folder import LogFolder
+from databus_core.database.json_files.plugin_states import PluginStates
 from databus_core.database.json_files.queue_folder import QueueFolder
 from databus_core.errors import DamagedError
 from databus_core.files import replace
@@ -43,6 +44,7 @@ class ClientFolder:
         self._copied_config: bytes | None = None
         self.logs = LogFolder(layout)
         self.backups = BackupFolder(layout.backups)
+        self.plugin_states = PluginStates(layout.plugin_states, context.report)
 
     def make_ready(self) -> None:
         """Delete what a crash left unfinished, and read the queue."""

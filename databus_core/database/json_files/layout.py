@@ -119,6 +119,11 @@ class ClientLayout:
         """The last trip of each client passenger."""
         return self.folder / "trips.json"
 
+    @property
+    def plugin_states(self) -> Path:
+        """What is known of plug-ins that crashed."""
+        return self.folder / "plugin_states.json"
+
 
 def is_ignored(name: str) -> bool:
     """Whether a file of that name is of no interest to anybody: an operating system left it, or hides it."""

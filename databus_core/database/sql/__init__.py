@@ -23,6 +23,7 @@ from databus_core.database.sql.content import Contents
 from databus_core.database.sql.holding import FileHold, Hold, ServerHold
 from databus_core.database.sql.indexer import Indexer
 from databus_core.database.sql.log_table import LogTable
+from databus_core.database.sql.plugin_table import PluginTable
 from databus_core.database.sql.queue_pages import QueuePages
 from databus_core.database.sql.queue_table import QueueTable
 from databus_core.database.sql.queue_view import QueueView
@@ -40,6 +41,7 @@ from databus_core.model.client import ROOT
 from databus_core.model.customizing import CustomizingBackup
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry
+from databus_core.model.plugin_state import PluginState
 from databus_core.model.query import LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows
 from databus_core.model.queue_entry import QueueEntry
 from databus_core.model.trip import TripRecord
@@ -59,6 +61,7 @@ class Parts:
         self.view = QueueView(store, self.contents)
         self.pages = QueuePages(store, self.search)
         self.logs = LogTable(store)
+        self.plugins = PluginTable(store)
 
 
 class Sql(Database):
@@ -304,6 +307,16 @@ class Sql(Database):
     def last_trips(self, client_id: str) -> dict[str, TripRecord]:
         with self._reading(client_id) as (parts, key):
             return parts.clients.last_trips(key)
+
+    # Plug-ins that crash ----------------------------------------------------------------------------------------
+
+    def plugin_states(self, client_id: str) -> dict[str, PluginState]:
+        with self._reading(client_id) as (parts, key):
+            return parts.plugins.states(key)
+
+    def write_plugin_state(self, client_id: str, step: str, state: PluginState | None) -> None:
+        with self._writing(client_id) as (parts, key):
+            parts.plugins.write(key, step, state)
 
 
 def _server_name(arguments: SqlArguments, kind: str) -> str:

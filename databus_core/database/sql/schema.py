@@ -11,7 +11,7 @@ from sqlalchemy.schema import CreateSchema
 from databus_core.errors import DatabaseError, NotFoundError
 from databus_core.model.clock import format_local, now
 
-VERSION = "0002"
+VERSION = "0008"
 """Name of the newest migration; later ones sort after earlier ones."""
 VERSION_TABLE = "databus_version"
 

@@ -140,6 +140,17 @@ class Tables:
             PrimaryKeyConstraint("client_id", "client_passenger"),
             keyed=False,
         )
+        self.plugin_state = self._table(
+            "plugin_state",
+            _key(),
+            self._of("client"),
+            _required("step", _long()),
+            _required("doing", _long()),
+            _required("crashes", Integer()),
+            _required("last_crash", _long()),
+            Column("quarantined_at", _whole()),
+        )
+        """A few rows at most: plug-ins that crashed."""
 
     def _queue(self) -> None:
         open_, failing = text(f"status = {OPEN}"), text("failing = 1")
