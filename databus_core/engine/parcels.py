@@ -15,7 +15,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from databus_core.errors import DatabusError
 from databus_core.files import CHUNK
@@ -52,15 +52,15 @@ class FarContent:
         number, begin = self.parcels.call("open_content", self.number)
         if number is None:
             return io.BytesIO(begin)
-        stream = _FarStream(self.parcels.call, number, begin, self.size)
+        stream = _FarStream(self.parcels, number, begin, self.size)
         return cast("BinaryIO", io.BufferedReader(stream, CHUNK))
 
 
 class _FarStream(io.RawIOBase):
     """Asks for one piece after the other; goes to another place only when it is read there."""
 
-    def __init__(self, call: Call, number: int, begin: bytes, size: int) -> None:
-        self._call = call
+    def __init__(self, parcels: Parcels, number: int, begin: bytes, size: int) -> None:
+        self._parcels = parcels
         self._number = number
         self._begin = begin
         self._size = size
@@ -86,14 +86,14 @@ class _FarStream(io.RawIOBase):
         room = len(buffer)
         piece = self._begin[self._position : self._position + room]
         if not piece:
-            piece = self._call("read_content", self._number, self._position, room)
+            piece = self._parcels.call("read_content", self._number, self._position, room)
         buffer[: len(piece)] = piece
         self._position += len(piece)
         return len(piece)
 
     def close(self) -> None:
         if not self.closed:
-            self._call("close_content", self._number)
+            self._parcels.unused.append(self._number)  # no call: this may be the garbage collector, anywhere
         super().close()
 
 
@@ -113,10 +113,10 @@ class Parcels:
         self.handlers: dict[str, Call] = {
             "open_content": self._open,
             "read_content": self._read,
-            "close_content": self._close,
         }
         self.unused: deque[int] = deque()
-        """Contents of the other side that nobody on this one has any more; the next parcel says so."""
+        """Contents, and open streams, of the other side that nobody on this one has any more; the next parcel says so.
+        """
         self._numbers = itertools.count()
         self._contents: dict[int, Content] = {}
         self._streams: dict[int, tuple[BinaryIO, int]] = {}
@@ -135,7 +135,9 @@ class Parcels:
         unpickler = _Unpickler(io.BytesIO(parcel), self)
         message = unpickler.load()
         for number in unpickler.load():
-            del self._contents[number]
+            self._contents.pop(number, None)
+            if opened := self._streams.pop(number, None):
+                opened[0].close()
         return message
 
     def _open(self, number: int) -> tuple[int | None, bytes]:
@@ -155,9 +157,6 @@ class Parcels:
         piece = stream.read(size)
         self._streams[number] = stream, position + len(piece)
         return piece
-
-    def _close(self, number: int) -> None:
-        self._streams.pop(number)[0].close()
 
     def ticket_of(self, content: Content) -> tuple[str, Any]:
         """What travels in the content's place."""

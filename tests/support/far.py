@@ -40,11 +40,16 @@ def far(database: Database) -> Database:
     """The database over a channel. It is opened, closed and asked for its holder directly, as by a dispatcher."""
     dispatchers, childs = (Channel(connection) for connection in Pipe())
     access = Access(database, Seats())
-    dispatchers.handlers = {"database": lambda method, args, kwargs: answered(access, method, args, kwargs)}
+    dispatchers.handlers = {
+        "database": lambda method, args, kwargs: answered(access, method, args, kwargs),
+        "trip is over": lambda: None,
+    }
     threading.Thread(target=dispatchers.serve, daemon=True).start()
     far_away = FarData(childs).database
 
     def ask(method: str, *args: Any, **kwargs: Any) -> Any:
+        if method == "close":
+            childs.call("trip is over")  # streams are closed with the next message
         here = database if method in {"open", "close", "holder"} else far_away
         return getattr(here, method)(*args, **kwargs)
 

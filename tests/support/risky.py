@@ -14,11 +14,13 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from databus_core import Arguments, Attachment, DispatcherTicket, Passenger, Processor, Puller, Pusher
 from databus_core.model.client import Client
-from tests.support.engines import JSON_FILES, Engine
+
+if TYPE_CHECKING:
+    from tests.support.engines import Engine
 
 CLIENT, ROUTE = "demo", "orders"
 
@@ -131,13 +133,14 @@ class Target(Pusher):
         (self.context.folder / "target" / passenger.external_id).write_bytes(passenger.attachments[0].read_bytes())
 
 
-def ticket_in(folder: Path, *names: str, engine: Engine = JSON_FILES, **options: Any) -> DispatcherTicket:
+def ticket_in(folder: Path, *names: str, engine: Engine | None = None, **options: Any) -> DispatcherTicket:
     """A ticket file with one client passenger, for which files of these names wait; `options` are its."""
     for each in ("source", "target"):
         (folder / each).mkdir(exist_ok=True)
-    for name in names:
-        (folder / "source" / name).write_text(f"content of {name}")
-    module = __name__
+    offer(folder, *names)
+    from tests.support.engines import JSON_FILES  # not in a child, where nobody should need SQLAlchemy
+
+    engine, module = engine or JSON_FILES, __name__
 
     def reference(kind: str, role: str) -> dict[str, Any]:
         return {"module": f"{module}:{kind}", "name": role, "arguments": {"role": role}}
@@ -161,6 +164,12 @@ def ticket_in(folder: Path, *names: str, engine: Engine = JSON_FILES, **options:
     ticket = {"database_module": engine.module, "database_arguments": engine.arguments_in(folder)}
     file.write_text(json.dumps(ticket | {"grace_seconds": 0.5}))
     return DispatcherTicket.load(file)
+
+
+def offer(folder: Path, *names: str) -> None:
+    """Files of these names wait in the source."""
+    for name in names:
+        (folder / "source" / name).write_text(f"content of {name}")
 
 
 def direct(folder: Path, role: str, deed: str) -> None:
