@@ -11,13 +11,13 @@ from databus_core.errors import NotFoundError
 from databus_core.model.clock import now
 from databus_core.model.plugin_state import PluginState
 from databus_core.model.queue_entry import short_name
-from databus_core.plugins.database import Database
+from databus_core.plugins.database import Database, ignored
 
 
 class Quarantine:
     """Every client's plug-ins that crashed, over a database that this process holds. Safe to use from any thread."""
 
-    def __init__(self, database: Database, crashes: int, on_change: Callable[[str], None]) -> None:
+    def __init__(self, database: Database, crashes: int, on_change: Callable[[str], None] = ignored) -> None:
         """A plug-in that crashes so often in a row is put into quarantine; `on_change` is told the client then."""
         self._database = database
         self._crashes = crashes

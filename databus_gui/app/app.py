@@ -23,7 +23,7 @@ from databus_core.plugins.observer import DispatcherState
 from databus_gui.app.smoke_test import SmokeTestError, smoke_test
 from databus_gui.app.start_dialog import StartDialog
 from databus_gui.garbage import collected_here
-from databus_gui.i18n import use_language
+from databus_gui.i18n import tr, use_language
 from databus_gui.loop import FairLoop
 from databus_gui.main_window import MainWindow
 from databus_gui.resources import app_icon
@@ -41,12 +41,15 @@ SESSION_END_SECONDS = 5
 FINE, FAILED = 0, 1
 
 
-def run(ticket_file: Path | None) -> int:
-    """Run the app until the person quits; answers the exit code. Without a ticket it asks for one."""
+def run(ticket_file: Path | None, *, safe: bool = False) -> int:
+    """Run the app until the person quits; answers the exit code. Without a ticket it asks for one.
+
+    `safe`: nothing is driven before the person says so.
+    """
     application = _application()
     settings = Settings.load(settings_file())
     try:
-        return _run(application, settings, lambda desktop: desktop.work(ticket_file))
+        return _run(application, settings, lambda desktop: desktop.work(ticket_file, safe=safe))
     finally:
         settings.close()
 
@@ -84,7 +87,7 @@ class Desktop:
         application.styleHints().colorSchemeChanged.connect(self._on_system_colours)
         application.commitDataRequest.connect(self._on_session_end)
 
-    async def work(self, file: Path | None) -> int:
+    async def work(self, file: Path | None, *, safe: bool) -> int:
         """One ticket after the other, until the person quits."""
         error, failed = "", None
         while True:
@@ -95,19 +98,21 @@ class Desktop:
             if file is None:
                 return FINE
             try:
-                file = await self._work_with(file)
+                file = await self._work_with(file, safe=safe)
             except DatabusError as raised:
                 error, failed, file = str(raised), file, None
             else:
                 if file is None:
                     return FINE
 
-    async def _work_with(self, file: Path) -> Path | None:
+    async def _work_with(self, file: Path, *, safe: bool) -> Path | None:
         """One window on that ticket; answers the ticket to open next. Raises DatabusError when it cannot start."""
         with self._opened(await asyncio.to_thread(DispatcherTicket.load, file)) as window:
             closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             window.closed.connect(lambda: closed.done() or closed.set_result(None))
-            await self._start(window)
+            await self._start(window, paused=safe)
+            if safe:
+                window.session.say(tr("Nothing is driven (--safe) before you resume."))
             self._settings.remember_ticket(file)
             await closed
             return window.next_ticket
@@ -130,7 +135,7 @@ class Desktop:
     def _opened(self, ticket: DispatcherTicket) -> Generator[MainWindow]:
         """A window on a dispatcher that is not started yet; inside, it gets signals and unexpected errors."""
         signals = DispatcherSignals()
-        dispatcher = Dispatcher(ticket, SignalObserver(signals), program="databus gui")
+        dispatcher = Dispatcher(ticket, SignalObserver(signals), program="databus gui", isolate=True)
         window = MainWindow(Session(dispatcher, signals, self._settings))
         self._window, self._stop_requests = window, 0
         try:

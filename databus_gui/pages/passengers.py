@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,8 +11,9 @@ from PySide6.QtGui import QAction, QHideEvent, QShowEvent
 
 from databus_core.engine.roster import TimetableRow
 from databus_core.engine.storage import Storage
-from databus_core.model.client import ROOT
+from databus_core.model.client import ROOT, ClientPassenger
 from databus_core.model.log import MessageType
+from databus_core.model.plugin_state import PluginState
 from databus_core.model.query import QueueCounts, Rows
 from databus_core.plugins.observer import Change, DispatcherState
 from databus_gui.i18n import count, tr
@@ -39,6 +41,8 @@ class PassengerRow:
 
     timetable: TimetableRow
     counts: QueueCounts
+    quarantined: tuple[PluginState, ...] = ()
+    """Its plug-ins that are called no more, because they crashed too often."""
 
     @property
     def route(self) -> tuple[str, str]:
@@ -92,7 +96,7 @@ class PassengersPage(Page):
             ),
             Column(
                 key="state", title=tr("State"), text=lambda row: self._state(row)[0], width=112,
-                mark=lambda row: self._state(row)[1],
+                mark=lambda row: self._state(row)[1], tooltip=_state_tip,
             ),
             Column(
                 key="result", title=tr("Last result"), text=_result, width=95, mark=_result_mark, tooltip=_result_tip,
@@ -132,8 +136,16 @@ class PassengersPage(Page):
             return {client_id: storage.database.queue_counts(client_id) for client_id in clients}
 
         counts = await self.session.read(read)
+        quarantined = {client_id: await self.session.dispatcher.quarantined(client_id) for client_id in clients}
         none = QueueCounts()
-        found = [PassengerRow(row, counts[row.client_id].get(row.client_passenger.name, none)) for row in rows]
+        found = [
+            PassengerRow(
+                row,
+                counts[row.client_id].get(row.client_passenger.name, none),
+                _of(row.client_passenger, quarantined[row.client_id]),
+            )
+            for row in rows
+        ]
         found.sort(key=lambda row: self._sort_value(row, request.order), reverse=request.descending)
         return Rows(found[request.offset : request.offset + request.limit], len(found))
 
@@ -163,6 +175,8 @@ class PassengersPage(Page):
     def _state(self, row: PassengerRow) -> tuple[str, Mark]:
         if row.timetable.running and self.session.dispatcher.state is not DispatcherState.STOPPED:
             return tr("travelling"), Mark("mdi6.bus-side", Meaning.GOOD)
+        if row.quarantined:
+            return tr("in quarantine"), Mark("mdi6.shield-alert", Meaning.BAD)
         if self._due_at(row) is None:
             return tr("at rest"), Mark("mdi6.pause-circle-outline", Meaning.WAITING)
         return tr("scheduled"), Mark("mdi6.clock-outline", Meaning.WAITING)
@@ -204,7 +218,21 @@ class PassengersPage(Page):
         queue.triggered.connect(lambda: self._open_queue(self.table.current_row(), "all"))
         row = self.table.current_row()
         log.setEnabled(row is not None and row.timetable.last_trip is not None)
-        return [expedite, queue, log]
+        releases = [] if row is None else [self._release_action(row, state.step) for state in row.quarantined]
+        return [expedite, queue, log, *releases]
+
+    def _release_action(self, row: PassengerRow, step: str) -> QAction:
+        name = self.session.names.short(step)
+        action = QAction(icon("mdi6.shield-check"), tr("Release {step} from quarantine", step=name), self.table)
+        action.triggered.connect(lambda: self.release(row.route[0], step))
+        return action
+
+    @async_slot
+    async def release(self, client_id: str, step: str) -> None:
+        """Let a plug-in be called again that crashed too often."""
+        await self.session.dispatcher.release(client_id, step)
+        self.session.say(tr("{step} is called again from the next trip on", step=self.session.names.short(step)))
+        self.request_refresh()
 
     def _open_queue(self, row: PassengerRow | None, key: str) -> None:
         if row is not None:
@@ -228,6 +256,16 @@ class PassengersPage(Page):
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self._clock.stop()
+
+
+def _of(passenger: ClientPassenger, quarantined: Mapping[str, PluginState]) -> tuple[PluginState, ...]:
+    """Those of the client's plug-ins in quarantine that this client passenger has."""
+    listed = (*passenger.pullers, *passenger.processors, *passenger.pushers)
+    return tuple(quarantined[each.step_name] for each in listed if each.step_name in quarantined)
+
+
+def _state_tip(row: PassengerRow) -> str:
+    return "\n".join(f"{state}." for state in row.quarantined)
 
 
 def _schedule(row: PassengerRow) -> str:

@@ -29,6 +29,7 @@ from databus_core.model.client import ROOT
 from databus_core.model.clock import now
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry, MessageType
+from databus_core.model.plugin_state import PluginState
 from databus_core.model.query import LogQuery, Query, QueueCounts, QueueOrder, QueueRow, Rows
 from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step, StepKind
 from databus_core.model.trip import TripRecord
@@ -98,6 +99,7 @@ READING: dict[str, Callable[[Database, str], object]] = {
     "log_rows": lambda db, client: db.log_rows(LogQuery(client_id=client)),
     "log_entries": lambda db, client: db.log_entries(client, "some-log"),
     "last_trips": lambda db, client: db.last_trips(client),
+    "plugin_states": lambda db, client: db.plugin_states(client),
 }
 WRITING: dict[str, Callable[[Database, str], object]] = {
     "remove_client": lambda db, client: db.remove_client(client),
@@ -111,6 +113,7 @@ WRITING: dict[str, Callable[[Database, str], object]] = {
     "finish_log": lambda db, client: db.finish_log(Log(client, "orders")),
     "remove_logs": lambda db, client: db.remove_logs(client, now()),
     "record_trip": lambda db, client: db.record_trip(client, trip()),
+    "write_plugin_state": lambda db, client: db.write_plugin_state(client, "erp", None),
 }
 WITH_CLIENT = READING | WRITING
 
@@ -1025,4 +1028,25 @@ def test_the_last_trip_of_each_client_passenger_is_kept(engine: Engine, database
     assert database.last_trips(ROOT) == expected
     database = again(engine, database, tmp_path)
     assert database.last_trips(ROOT) == expected
+    database.close()
+
+
+# Plug-ins that crash ------------------------------------------------------------------------------------------------
+
+
+def test_what_is_known_of_plug_ins_that_crashed_is_kept(engine: Engine, database: Database, tmp_path: Path) -> None:
+    database.create_client("acme")
+    assert database.plugin_states(ROOT) == {}
+    first = PluginState("plugins.erp", "pushing", 1, "its process was ended by SIGSEGV")
+    quarantined = replace(first, crashes=3, quarantined_at=minutes(3))
+    other = PluginState("x" * 300, "pulling", 2, "ünïcode\nin two lines")
+    database.write_plugin_state(ROOT, first.step, first)
+    database.write_plugin_state(ROOT, other.step, other)
+    database.write_plugin_state(ROOT, first.step, quarantined)
+    database = again(engine, database, tmp_path)
+    assert database.plugin_states(ROOT) == {first.step: quarantined, other.step: other}
+    assert database.plugin_states("acme") == {}
+    database.write_plugin_state(ROOT, first.step, None)
+    database.write_plugin_state(ROOT, first.step, None)
+    assert database.plugin_states(ROOT) == {other.step: other}
     database.close()

@@ -40,7 +40,20 @@ class Shy(Puller):
         return []
 """
 
-COMMANDS = {"run", "drive", "expedite", "export", "new", "check", "queue", "queue-set", "logs", "peek"}
+COMMANDS = {
+    "run",
+    "drive",
+    "expedite",
+    "halt",
+    "release",
+    "export",
+    "new",
+    "check",
+    "queue",
+    "queue-set",
+    "logs",
+    "peek",
+}
 
 
 @pytest.fixture
@@ -486,6 +499,8 @@ def test_without_a_ticket_nothing_runs(tmp_path: Path, words: tuple[str, ...], t
         (("queue-set", "demo", "x", "erp", "complete"), "no passenger 'x'"),
         (("logs", "demo", "x"), "no log 'x'"),
         (("expedite", "demo", "orders"), "No dispatcher runs"),
+        (("halt", "demo", "orders"), "No dispatcher runs"),
+        (("release", "demo", "erp"), "no plug-in 'erp' in quarantine; there are: none"),
     ],
 )
 def test_what_is_not_there_is_said_in_words(folder: Path, words: tuple[str, ...], told: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from databus_core import Dispatcher, DispatcherTicket, Log
 from databus_core.errors import DispatcherError, NotFoundError
+from databus_core.model.client import ClientPassenger
 from databus_core.model.log import MessageType
 from databus_core.model.query import Query
 from tests.core.test_dispatcher import Ear, until
 from tests.support.engines import JSON_FILES, REPOSITORY, SQLITE, Engine
+from tests.support.program import in_process, running
 from tests.support.risky import CLIENT, ROUTE, calls, direct, offer, ticket_in
 
 Drive = Callable[[], Any]
@@ -339,3 +343,73 @@ def test_shutting_down_lets_the_trip_in_a_process_finish(tmp_path: Path) -> None
         assert process.wait(30) == 0
     assert sorted(path.name for path in (tmp_path / "target").iterdir()) == ["a", "b"]
     assert not children()
+
+
+# Commands -----------------------------------------------------------------------------------------------------------
+
+
+def test_halt_and_release_by_command(tmp_path: Path) -> None:
+    ticket_in(tmp_path, "a")
+    direct(tmp_path, "erp", "hang 60")
+    with run_dispatcher(tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        wait_for(lambda: calls(tmp_path, "erp"))
+        halted = in_process(tmp_path, "halt", CLIENT, ROUTE)
+        assert "is halted" in halted.stdout
+        wait_for(lambda: in_process(tmp_path, "halt", CLIENT, ROUTE).exit_code == 2)
+        assert "does not travel now" in in_process(tmp_path, "halt", CLIENT, ROUTE).stderr
+        direct(tmp_path, "erp", "exit 3")
+        for number in range(3):
+            assert in_process(tmp_path, "expedite", CLIENT, ROUTE).exit_code == 0
+            wait_for(lambda number=number: len(calls(tmp_path, "erp")) == 2 + number)
+        wait_for(lambda: "in quarantine since" in in_process(tmp_path, "release", CLIENT).stdout)
+        assert "erp is called again" in in_process(tmp_path, "release", CLIENT, "erp").stdout
+        assert "no plug-in in quarantine" in in_process(tmp_path, "release", CLIENT).stdout
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+    assert "there are: none" in in_process(tmp_path, "release", CLIENT, "erp").stderr, "also without a dispatcher"
+
+
+def test_run_safe_drives_nothing(tmp_path: Path) -> None:
+    ticket_in(tmp_path, "a")
+    with running(tmp_path, "run", "--safe") as process:
+        assert process.stdout is not None
+        assert "is open, and nothing is driven (--safe)" in process.stdout.readline()
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    assert calls(tmp_path, "shop") == []
+    refused = in_process(tmp_path, "run", "--safe", "--once")
+    assert refused.exit_code == 2
+    assert "one of them is allowed" in refused.stderr
+
+
+# Configuration ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"isolation": "jail"}, "'auto', 'process' or 'thread'"),
+        ({"memory_limit": "much"}, "'much' is no size; write it like '500 MB' or '2 GB'"),
+        ({"memory_limit": "500 MB", "isolation": "thread"}, "memory_limit needs a process of its own"),
+        ({"call_time_limit": "soon"}, "'soon' is no duration; write it like '30 s', '5 min' or '1 h'"),
+    ],
+)
+def test_limits_that_cannot_be_are_refused_in_words(options: dict[str, str], words: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(words)):
+        ClientPassenger(name="orders", **options)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("500 MB", 500_000_000), ("2GB", 2 * 10**9), ("1 GiB", 2**30), ("1.5 kb", 1500), ("", 0)]
+)
+def test_sizes(text: str, number: int) -> None:
+    assert ClientPassenger(name="orders", memory_limit=text).memory_bytes == number
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("30 s", 30), ("5 min", 300), ("1 h", 3600), ("2 hours", 7200), ("1.5", 1.5), (30, 30), (0.5, 0.5), ("", 0)],
+)
+def test_durations(value: Any, seconds: float) -> None:
+    assert ClientPassenger(name="orders", call_time_limit=value).call_seconds == seconds
