@@ -61,7 +61,7 @@ def _busy(what: str, _folder: Path) -> None:
     """Keep Python's lock in one C call after the other, as a parser written in C does."""
     until = time.monotonic() + float(what)
     while time.monotonic() < until:
-        sum(range(1_000_000))
+        sum(range(10_000_000))
 
 
 def _eat(what: str, _folder: Path) -> None:
