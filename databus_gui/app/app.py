@@ -87,7 +87,7 @@ class Desktop:
         application.styleHints().colorSchemeChanged.connect(self._on_system_colours)
         application.commitDataRequest.connect(self._on_session_end)
 
-    async def work(self, file: Path | None, *, safe: bool) -> int:
+    async def work(self, file: Path | None, *, safe: bool = False) -> int:
         """One ticket after the other, until the person quits."""
         error, failed = "", None
         while True:
