@@ -41,6 +41,7 @@ from tests.support.entries import completed, entries, minutes
 FILE = Path("data") / "databus.sqlite"
 BEFORE_SEARCH = """
     DROP TABLE search_index; DROP TABLE search_text; DROP TABLE search_change; DROP TABLE search_progress;
+    DROP TABLE plugin_state;
     UPDATE databus_version SET version_num = '0001';
 """
 
