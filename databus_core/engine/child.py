@@ -59,7 +59,7 @@ class _Worker:
 
     def begin(self, setup: Setup) -> None:
         """Raises TicketError when the ticket's factories cannot be used."""
-        _die_with(setup.parent)
+        _serve(setup.parent)
         self._factory = Factories(setup.ticket)
         self._board = Board(setup.board)
 
@@ -96,9 +96,13 @@ def _end_with(lifeline: int) -> None:
     os._exit(1)
 
 
-def _die_with(parent: int) -> None:
-    """A plug-in that keeps Python's lock would keep the thread at the lifeline from ending the process."""
-    os.nice(NICENESS) if hasattr(os, "nice") else None
+def _serve(parent: int) -> None:
+    """Give way to the parent, and end with it.
+
+    A plug-in that keeps Python's lock would keep the thread at the lifeline from ending the process.
+    """
+    if sys.platform != "win32":  # there, the parent has said so
+        os.nice(NICENESS)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -39,12 +40,15 @@ _logger = logging.getLogger("databus.child")
 class ChildProcess:
     """One child process. Made in a thread that lives as long as the child may: Linux ends it with that thread."""
 
-    def __init__(self, ticket: DispatcherTicket, board_file: Path) -> None:
-        self.board = Board(board_file, make=True)
+    def __init__(self, ticket: DispatcherTicket) -> None:
+        """Raises OSError, TicketError, ChannelClosed when it does not come to be."""
+        handle, name = tempfile.mkstemp(prefix="databus-")
+        os.close(handle)
+        self._board_file = Path(name)
+        self.board = Board(self._board_file, make=True)
         self.idle_since = 0.0
         self.on_output: Callable[[str], None] = _logger.info
         """Told each line that is printed."""
-        self._board_file = board_file
         ours, its = Pipe()
         self.channel = Channel(ours)
         self._process = _started(its)
@@ -52,7 +56,7 @@ class ChildProcess:
         self._lifeline, self._output = cast("IO[bytes]", self._process.stdin), cast("IO[bytes]", self._process.stdout)
         self._reader = threading.Thread(target=self._read_output, name="databus-child-output", daemon=True)
         self._reader.start()
-        setup = Setup(ticket=ticket, board=board_file, parent=os.getpid())
+        setup = Setup(ticket=ticket, board=self._board_file, parent=os.getpid())
         patience = threading.Timer(START_SECONDS, self.kill)
         patience.daemon = True
         patience.start()
@@ -63,6 +67,7 @@ class ChildProcess:
             raise
         finally:
             patience.cancel()
+            self._remove_board_file()
 
     @property
     def pid(self) -> int:
@@ -99,8 +104,7 @@ class ChildProcess:
         self.channel.close()
         self._lifeline.close()
         self.board.close()
-        with suppress(OSError):
-            self._board_file.unlink()
+        self._remove_board_file()
         return _in_words(self._process.returncode)
 
     def wait(self) -> str:
@@ -108,6 +112,11 @@ class ChildProcess:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(END_SECONDS)
         return self.end()
+
+    def _remove_board_file(self) -> None:
+        """Both have it in memory, and who is killed can remove nothing; on Windows this works only at the end."""
+        with suppress(OSError):
+            self._board_file.unlink()
 
     def _read_output(self) -> None:
         with self._output as stream:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from databus_core.engine.channel import ChannelClosed
 from databus_core.engine.child_process import ChildProcess
@@ -27,8 +24,6 @@ class Garage:
         self._ticket = ticket.model_copy(update={"dispatcher_observer": None})  # it may be an object of this process
         self._idle: list[ChildProcess] = []
         self._busy: set[ChildProcess] = set()
-        self._numbers = itertools.count()
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._lock = threading.Lock()
         self._closed = False
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="databus-garage")
@@ -42,20 +37,20 @@ class Garage:
             with self._lock:
                 child = self._idle.pop() if self._idle else None
         if child is None:
-            child = self._starter.submit(self._start).result()
+            child = self._started()
         with self._lock:
             if not self._closed:
                 self._busy.add(child)
                 return child
         child.end()
-        raise ChannelClosed("The dispatcher is stopped, and with it the processes of its trips.")
+        raise _closed()
 
-    def _start(self) -> ChildProcess:
+    def _started(self) -> ChildProcess:
         with self._lock:
-            if self._folder is None:
-                self._folder = tempfile.TemporaryDirectory(prefix="databus-", ignore_cleanup_errors=True)
-            board = Path(self._folder.name, str(next(self._numbers)))
-        return ChildProcess(self._ticket, board)
+            if self._closed:
+                raise _closed()
+            starting = self._starter.submit(ChildProcess, self._ticket)
+        return starting.result()
 
     def give_back(self, child: ChildProcess, *, usable: bool) -> None:
         """The trip is over."""
@@ -84,5 +79,7 @@ class Garage:
         for child in idle:
             child.end()
         self._starter.shutdown(wait=False)
-        if self._folder is not None:
-            self._folder.cleanup()
+
+
+def _closed() -> ChannelClosed:
+    return ChannelClosed("The dispatcher is stopped, and with it the processes of its trips.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -117,6 +118,8 @@ class Trip:
                 self._storage.clean(client_id, self._ticket.client)
         except DatabusError as raised:
             ending = Ending(f"The trip ended early: {raised}")
+        except BaseException:  # noqa: BLE001 - one trip must not end the dispatcher
+            ending = Ending(f"The trip crashed\n{traceback.format_exc().rstrip()}")
         return self._end(ending)
 
     # Ending it before ------------------------------------------------------------------------------------------

@@ -176,7 +176,7 @@ class PassengersPage(Page):
         if row.timetable.running and self.session.dispatcher.state is not DispatcherState.STOPPED:
             return tr("travelling"), Mark("mdi6.bus-side", Meaning.GOOD)
         if row.quarantined:
-            return tr("in quarantine"), Mark("mdi6.shield-alert", Meaning.BAD)
+            return tr("quarantine"), Mark("mdi6.shield-alert", Meaning.BAD)
         if self._due_at(row) is None:
             return tr("at rest"), Mark("mdi6.pause-circle-outline", Meaning.WAITING)
         return tr("scheduled"), Mark("mdi6.clock-outline", Meaning.WAITING)

@@ -66,7 +66,7 @@ def test_a_plug_in_in_quarantine_is_seen_and_released(
     direct(tmp_path, "erp", "exit 3")
     for _ in range(3):
         run(window.session.dispatcher.drive(CLIENT, ROUTE))
-    qtbot.waitUntil(lambda: state(page) == "in quarantine", timeout=LONG_MS)
+    qtbot.waitUntil(lambda: state(page) == "quarantine", timeout=LONG_MS)
     row = page.model.row(0)
     assert row is not None
     column = next(column for column in page.model.columns if column.key == "state")
