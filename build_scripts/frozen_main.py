@@ -10,6 +10,10 @@ if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - a windo
 
 # Child processes are started as this program again, and must not open another window.
 multiprocessing.freeze_support()
+if sys.argv[1:2] == ["--databus-child"]:  # CHILD_ARGUMENT, spelled out: no window need be loaded to see it
+    from databus_core.engine.child import main as child
+
+    child(int(sys.argv[2]))
 
 from databus_gui.command import main  # noqa: E402 - not in the child processes
 

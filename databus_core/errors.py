@@ -4,6 +4,7 @@ DatabusError
 ├── TicketError            a ticket that cannot be used
 ├── CustomizingError       a configuration document that cannot be used
 ├── FactoryError           a plug-in that cannot be found or made
+│   └── PluginQuarantined  one that crashed too often, and is not called
 ├── DatabaseError
 │   ├── DatabaseHeldError  another process works on the same data
 │   ├── ClosedError        used before open() or after close()
@@ -60,6 +61,14 @@ class FactoryError(DatabusError):
     def __init__(self, kind: str, module: str, why: str) -> None:
         self.kind, self.module, self.why = kind, module, why
         super().__init__(f"{kind} {module!r} cannot be used: {why}")
+
+
+class PluginQuarantined(FactoryError):
+    """A plug-in that is not called, because it took its process with it too often."""
+
+    def __init__(self, kind: str, module: str, why: str) -> None:
+        super().__init__(kind, module, why)
+        self.args = (f"{why}. When that is cured, a person releases it.",)
 
 
 class DatabaseError(DatabusError):

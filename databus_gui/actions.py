@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from databus_core.plugins.observer import DispatcherState
-from databus_gui.i18n import count
+from databus_gui.i18n import count, tr
 from databus_gui.session import Session
 from databus_gui.settings import ThemeChoice
 
@@ -38,6 +38,10 @@ class Scene(Protocol):
 
     def use_theme(self, choice: ThemeChoice) -> None:
         """Dress the window anew."""
+        ...
+
+    async def confirmed(self, title: str, question: str, more: str, do: str) -> bool:
+        """Ask before something that cannot be taken back."""
         ...
 
 
@@ -86,6 +90,25 @@ async def _expedite(scene: Scene) -> None:
     for client_id, name in routes:
         await scene.session.dispatcher.expedite(client_id, name)
     scene.session.say(count(len(routes), "1 client passenger departs", "{n} client passengers depart"))
+
+
+def _travelling(scene: Scene) -> list[tuple[str, str]]:
+    """Those of the chosen client passengers that travel now."""
+    running = {(trip.client_id, trip.client_passenger.name) for trip in scene.session.dispatcher.running}
+    return [route for route in scene.routes() if route in running]
+
+
+async def _halt(scene: Scene) -> None:
+    routes = _travelling(scene)
+    names = ", ".join(scene.session.names.short(name) for _, name in routes)
+    question = count(len(routes), "Halt the trip of {names}?", "Halt {n} trips: {names}?", names=names)
+    more = tr("A plug-in may be in the middle of something. What a trip had not stored is done again on its next one.")
+    if not routes or not await scene.confirmed(tr("Halt"), question, more, tr("Halt")):
+        return
+    still = _travelling(scene)
+    for client_id, name in routes:
+        if (client_id, name) in still:
+            scene.session.dispatcher.halt(client_id, name, tr("hand"))
 
 
 ACTIONS: tuple[Action, ...] = (
@@ -167,6 +190,16 @@ ACTIONS: tuple[Action, ...] = (
         tip="Drive the chosen client passengers now",
         shortcut="Ctrl+E",
         enabled=lambda scene: scene.session.dispatcher.state is State.RUNNING and bool(scene.routes()),
+        toolbar=True,
+    ),
+    Action(
+        name="halt",
+        text="Halt trip …",
+        icon="mdi6.bus-stop",
+        menu=Menu.DISPATCHER,
+        run=_halt,
+        tip="End the trips of the chosen client passengers that are under way",
+        enabled=lambda scene: bool(_travelling(scene)),
         toolbar=True,
     ),
     Action(

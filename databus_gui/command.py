@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from databus_core.cli import app, run_headless
-from databus_core.cli.commands import TICKET, TicketArgument, named_ticket
+from databus_core.cli.commands import TICKET, SafeOption, TicketArgument, named_ticket
 from databus_core.cli.terminal import err, errors_in_words, fail
 from databus_core.model.ticket import DispatcherTicket
 
@@ -28,6 +28,7 @@ def gui(
         bool,
         typer.Option("--smoke-test", help="Open the window (by default on a copy of the demo), drive once, close."),
     ] = False,
+    safe: SafeOption = False,
 ) -> None:
     """Open the desktop app; where there is no screen, run the ticket on the terminal.
 
@@ -43,10 +44,10 @@ def gui(
     if not _has_screen():
         err.print("There is no screen here, so the ticket runs without a window.")
         with errors_in_words():
-            run_headless(DispatcherTicket.load(file or TICKET))
+            run_headless(DispatcherTicket.load(file or TICKET), safe=safe)
     with _qt_or_hint():
         from databus_gui.app import run
-    raise typer.Exit(run(file))
+    raise typer.Exit(run(file, safe=safe))
 
 
 def main() -> None:

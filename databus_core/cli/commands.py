@@ -18,11 +18,12 @@ from databus_core.cli.terminal import HAD_ERRORS, Progress, errors_in_words, fai
 from databus_core.engine.audit import doer, note
 from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.check import problems_with
-from databus_core.engine.control import command
+from databus_core.engine.control import Reply, command
 from databus_core.engine.dispatcher import Dispatcher, ErrorWatch
 from databus_core.engine.factories import Factories
 from databus_core.engine.new_ticket import SQL_MODULE, make_ticket, sql_arguments
 from databus_core.engine.peek import peek as peek_sources
+from databus_core.engine.quarantine import Quarantine
 from databus_core.engine.restore import restore_database
 from databus_core.engine.stop_signals import on_stop_signals
 from databus_core.engine.storage import Storage
@@ -56,6 +57,9 @@ ClientArgument = Annotated[str, typer.Argument(metavar="CLIENT", help="Id of a c
 PassengerArgument = Annotated[
     str,
     typer.Argument(metavar="PASSENGER", help="Name of one of the client's passengers, as its configuration has it."),
+]
+SafeOption = Annotated[
+    bool, typer.Option("--safe", help="Open everything, but drive nothing: for when a plug-in brings down the rest.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -99,13 +103,16 @@ def run(
     ticket_argument: TicketArgument = None,
     ticket_file: OtherTicketOption = None,
     once: Annotated[bool, typer.Option("--once", help="Drive every client passenger one time, then exit.")] = False,
+    safe: SafeOption = False,
 ) -> None:
     """Run the dispatcher without a window, until Ctrl-C.
 
     Ctrl-C lets the running trips finish; a second one leaves those that do not end in the ticket's grace time.
     """
+    if once and safe:
+        fail("--once drives and --safe does not; one of them is allowed.")
     with errors_in_words():
-        run_headless(DispatcherTicket.load(named_ticket(ticket_argument, ticket_file) or TICKET), once=once)
+        run_headless(DispatcherTicket.load(named_ticket(ticket_argument, ticket_file) or TICKET), once=once, safe=safe)
 
 
 def named_ticket(argument: Path | None, option: Path | None) -> Path | None:
@@ -115,9 +122,10 @@ def named_ticket(argument: Path | None, option: Path | None) -> Path | None:
     return argument or option
 
 
-def run_headless(ticket: DispatcherTicket, *, once: bool = False) -> NoReturn:
+def run_headless(ticket: DispatcherTicket, *, once: bool = False, safe: bool = False) -> NoReturn:
     """Run a ticket with progress on the terminal, and end the command with the right exit code."""
-    progress = Progress("" if once else f"{ticket.system_alias} runs. Press Ctrl-C to stop.")
+    runs = "is open, and nothing is driven (--safe)" if safe else "runs"
+    progress = Progress("" if once else f"{ticket.system_alias} {runs}. Press Ctrl-C to stop.")
     dispatcher = Dispatcher(ticket, progress, program="databus run")
     if once:
         watch = ErrorWatch()
@@ -131,7 +139,7 @@ def run_headless(ticket: DispatcherTicket, *, once: bool = False) -> NoReturn:
             fail("Not everything in the configurations could be used.")
         raise typer.Exit(HAD_ERRORS if watch.seen else 0)
     collect_seldom()
-    exit_code = dispatcher.run()
+    exit_code = dispatcher.run(paused=safe)
     say_left(dispatcher.left)
     raise typer.Exit(exit_code)
 
@@ -238,13 +246,56 @@ def expedite(client: ClientArgument, passenger: PassengerArgument, ticket_file: 
         say(f"{client} / {passenger} departs.")
 
 
-def tell_dispatcher(ticket: DispatcherTicket, verb: str, **arguments: Any) -> None:
-    """Send a command to the dispatcher that holds the ticket's database."""
+@app.command()
+def halt(client: ClientArgument, passenger: PassengerArgument, ticket_file: TicketOption = TICKET) -> None:
+    """End the trip of one client passenger that is under way in the running dispatcher.
+
+    What the trip had not stored is done again on its next trip.
+    """
+    with errors_in_words():
+        ticket = DispatcherTicket.load(ticket_file)
+        tell_dispatcher(ticket, "halt", client_id=client, client_passenger=passenger, who="command line")
+        say(f"The trip of {client} / {passenger} is halted.")
+
+
+@app.command()
+def release(
+    client: ClientArgument,
+    step: Annotated[
+        str,
+        typer.Argument(
+            metavar="STEP",
+            help="Name of a plug-in's step, or its last part; without it, what is in quarantine is listed.",
+        ),
+    ] = "",
+    ticket_file: TicketOption = TICKET,
+) -> None:
+    """Let a plug-in be called again that is in quarantine, because it crashed too often."""
+    with errors_in_words():
+        ticket = DispatcherTicket.load(ticket_file)
+        if not step:
+            with opened(ticket, None) as storage:
+                states = Quarantine(storage.database, ticket.crashes_until_quarantine).of(client)
+            for state in states.values():
+                say(f"{state}.")
+            if not states:
+                say(f"Client {client} has no plug-in in quarantine.")
+            return
+        try:
+            with opened(ticket, Holder("databus release")) as storage:
+                released = Quarantine(storage.database, ticket.crashes_until_quarantine).release(client, step)
+        except DatabaseHeldError:
+            released = tell_dispatcher(ticket, "release", client_id=client, step=step)["step"]
+        say(f"{released} is called again from the next trip on.")
+
+
+def tell_dispatcher(ticket: DispatcherTicket, verb: str, **arguments: Any) -> Reply:
+    """Send a command to the dispatcher that holds the ticket's database; answers its reply."""
     database = Factories(ticket).database(terminal.warn)
     holder = database.holder()
     if holder is None or not holder.control:
         fail(f"No dispatcher runs on {database}. Start one with `databus run` or the desktop app.")
-    command(holder.control, verb, **arguments)
+    return command(holder.control, verb, **arguments)
 
 
 @app.command()

@@ -91,14 +91,15 @@ class Progress(DispatcherObserver):
     """Tells what happens on trips: one line at the end of each, and at once what is not well."""
 
     def __init__(self, greeting: str = "") -> None:
-        """`greeting` is said when the dispatcher begins to drive by itself."""
+        """`greeting` is said once, when the dispatcher is ready."""
         self._greeting = greeting
         self._running: list[Log] = []
 
     def state_changed(self, state: DispatcherState) -> None:
         """That it runs, and later what its end waits for."""
-        if state is DispatcherState.RUNNING:
+        if self._greeting and state in {DispatcherState.RUNNING, DispatcherState.PAUSED}:
             say(self._greeting)
+            self._greeting = ""
         if state is DispatcherState.STOPPING and self._running:
             count = len(self._running)
             what = "1 trip ({}) is being finished; Ctrl-C again leaves it."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import TypeVar
 
+from databus_core.engine.bus import Bus
 from databus_core.engine.retry import is_permanent, next_attempt_at
 from databus_core.errors import PermanentError, PluginError
 from databus_core.model.client import ClientPassenger
@@ -41,6 +42,20 @@ class Attempts:
         else:
             step.fail(error, again_at)
         return permanent
+
+    def not_begun(self, step: Step, bus: Bus) -> bool:
+        """Its plug-in is missing, or in quarantine, or the passenger cannot be boarded; answers whether that is news.
+
+        A plug-in in quarantine is not called, which is no attempt.
+        """
+        why = bus.why_not_begun(step)
+        if step.name not in bus.ticket.quarantined:
+            self.failed(step, why)
+            return True
+        is_news = step.error != why
+        if is_news:
+            step.fail(why)
+        return is_news
 
     def not_yet(self, step: Step, outcome: NotYet) -> bool:
         """It waits, which is no attempt and no error; answers whether that is news."""

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from databus_core.engine.attempts import Attempts
 from databus_core.engine.bus import Bus
+from databus_core.engine.calls import Call
 from databus_core.engine.work import Work
 from databus_core.errors import AttachmentError, DatabusError, PluginError
 from databus_core.model.attachment import BytesContent
@@ -161,7 +162,7 @@ class Boarding:
     def _offered(self, puller: Puller, name: str) -> Iterator[Passenger]:
         """What the puller offers. An error of the puller ends its own pulling and nothing else."""
         try:
-            for passenger in self._counted(self._bus.crew.iterate(puller.pull)):
+            for passenger in self._counted(self._bus.crew.iterate(puller.pull, Call(name, "pulling"))):
                 unfit = passenger.unfit() if isinstance(passenger, Passenger) else "it is no Passenger"
                 if unfit:
                     self._bus.failed(name, f"Pulled {passenger!r:.200}, which cannot be seated: {unfit}")
@@ -257,13 +258,19 @@ class Boarding:
         if not passengers:
             return {}
         try:
-            self._bus.crew.call(lambda: puller.notify_passengers_seated(passengers))
+            self._bus.crew.call(lambda: puller.notify_passengers_seated(passengers), _notifying(name, passengers))
         except PluginError as error:
             if len(passengers) > 1:
                 return {i: outcome for each in passengers for i, outcome in self._tell(puller, name, [each]).items()}
             self._bus.failed(name, f"Notification about {passengers[0]} failed: {error}", error)
             return {passengers[0].internal_id: error}
         return {passenger.internal_id: None for passenger in passengers}
+
+
+def _notifying(name: str, passengers: Sequence[Passenger]) -> Call:
+    if len(passengers) > 1:
+        return Call(name, "notifying")
+    return Call(name, "notifying about", str(passengers[0]), passengers[0].internal_id)
 
 
 def _listed(entries: Iterable[QueueEntry]) -> str:

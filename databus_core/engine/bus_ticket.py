@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from databus_core.engine.calls import Calls
 from databus_core.errors import NotFoundError
 from databus_core.model.client import Client, ClientPassenger
 
@@ -22,6 +24,10 @@ class BusTicket:
     """A person wants this trip: what was put off is tried now, whatever its time."""
     pull: bool = True
     """Whether new passengers are pulled; those that are seated travel on in any case."""
+    quarantined: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Why a plug-in is not to be called, in words, by the name of its step."""
+    calls: Calls = field(default_factory=Calls, compare=False)
+    """Told of each plug-in call."""
 
     @classmethod
     def issue(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
@@ -11,7 +12,8 @@ from typing import Any, Self, TypeVar, cast
 import orjson
 
 from databus_core.engine.bus_ticket import BusTicket
-from databus_core.errors import DatabusError, FactoryError, PeekNotOffered, PluginError
+from databus_core.engine.calls import MAKING, Call
+from databus_core.errors import DatabusError, FactoryError, PeekNotOffered, PluginError, PluginQuarantined
 from databus_core.model.client import ModuleReference
 from databus_core.model.log import Log
 from databus_core.model.passenger import Passenger
@@ -42,7 +44,7 @@ class Crew:
     def __exit__(self, *_: object) -> None:
         for name, member in self._members.items():
             try:
-                self.call(member.close)
+                self.call(member.close, Call(name, "closing"))
             except PluginError as error:
                 self._log.of(name).error(f"Closing failed: {error}\n{self.trace(error)}")
         if self._runner is not None:
@@ -58,8 +60,13 @@ class Crew:
         if name in self.missing:
             return None
         if name not in self._members:
+            if why := self._ticket.quarantined.get(name):
+                self.missing[name] = error = PluginQuarantined(kind.__name__, module or name, why)
+                self._log.of(name).error(str(error))
+                return None
             try:
-                self._members[name] = self._make(kind, name, module or name)
+                with self._ticket.calls.noted(Call(name, MAKING)):
+                    self._members[name] = self._make(kind, name, module or name)
             except FactoryError as error:
                 self.missing[name] = error
                 self._log.of(name).error(f"{error}\n{self.trace(error)}")
@@ -98,36 +105,39 @@ class Crew:
 
     # Calling them -----------------------------------------------------------------------------------------------
 
-    def call(self, method: Callable[[], Awaitable[T] | T]) -> T:
+    def call(self, method: Callable[[], Awaitable[T] | T], about: Call | None = None) -> T:
         """Call a plain or async method of a plug-in; a coroutine runs on this trip's own loop.
+
+        `about` says what is called, to who watches over the trip.
 
         Raises PluginError, in one line and with the cause chained, whatever the plug-in raised; PeekNotOffered as it
         is.
         """
         try:
-            result = method()
-            if result is not None and inspect.isawaitable(result):
-                return self._loop_runner().run(_await(cast("Awaitable[T]", result)))
+            with self._ticket.calls.noted(about) if about else contextlib.nullcontext():
+                result = method()
+                if result is not None and inspect.isawaitable(result):
+                    return self._loop_runner().run(_await(cast("Awaitable[T]", result)))
         except (PeekNotOffered, GeneratorExit):
             raise
         except BaseException as error:  # a plug-in may raise anything, sys.exit() included
             raise PluginError.of(error) from error
         return result
 
-    def iterate(self, method: Callable[[], Any]) -> Iterator[Any]:
+    def iterate(self, method: Callable[[], Any], about: Call | None = None) -> Iterator[Any]:
         """What a plain or async method, or (async) generator, gives, one at a time. Raises what `call` raises."""
-        result = self.call(method)
+        result = self.call(method, about)
         if isinstance(result, AsyncIterator):
             offered = cast("AsyncIterator[Any]", result)
             try:
-                while (item := self.call(lambda: anext(offered, _END))) is not _END:
+                while (item := self.call(lambda: anext(offered, _END), about)) is not _END:
                     yield item
             finally:
                 if inspect.isasyncgen(offered):
                     self.call(offered.aclose)
         elif result is not None:
-            plain = self.call(lambda: iter(cast("Iterable[Any]", result)))
-            while (item := self.call(lambda: next(plain, _END))) is not _END:
+            plain = self.call(lambda: iter(cast("Iterable[Any]", result)), about)
+            while (item := self.call(lambda: next(plain, _END), about)) is not _END:
                 yield item
 
     def _loop_runner(self) -> asyncio.Runner:

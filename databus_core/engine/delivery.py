@@ -8,6 +8,7 @@ from typing import cast
 
 from databus_core.engine.attempts import Attempts, checked
 from databus_core.engine.bus import Bus
+from databus_core.engine.calls import Call
 from databus_core.engine.queue import deliverable
 from databus_core.engine.work import Work
 from databus_core.errors import DatabusError, OutcomeUnknown, PluginError
@@ -78,8 +79,8 @@ class Delivery:
             return
         passenger = self._bus.boarded(entry) if pusher is not None else None
         if pusher is None or passenger is None:
-            self._attempts.failed(step, self._bus.why_not_begun(step))
-            self._work.store(entry)
+            if self._attempts.not_begun(step, self._bus):
+                self._work.store(entry)
             return
         parcel = _Parcel(entry, step, passenger)
         if pusher.batch_size > 1:
@@ -90,7 +91,8 @@ class Delivery:
     def _push(self, pusher: Pusher, parcel: _Parcel) -> None:
         self._announce(pusher, [parcel])
         try:
-            outcome: Pushed = checked(self._bus.crew.call(lambda: pusher.push(parcel.passenger)), NotYet)
+            about = Call.of(parcel.entry, parcel.step, "pushing")
+            outcome: Pushed = checked(self._bus.crew.call(lambda: pusher.push(parcel.passenger), about), NotYet)
         except PluginError as error:
             outcome = error
         self._take_down(pusher, parcel, outcome)
@@ -120,7 +122,8 @@ class Delivery:
         passengers = [parcel.passenger for parcel in parcels]
         self._announce(pusher, parcels)
         try:
-            outcomes = _one_each(self._bus.crew.call(lambda: pusher.push_batch(passengers)), len(parcels))
+            about = Call(name, f"pushing {len(parcels)} passengers")
+            outcomes = _one_each(self._bus.crew.call(lambda: pusher.push_batch(passengers), about), len(parcels))
         except PluginError as error:
             outcomes = [error] * len(parcels)
         for parcel, outcome in zip(parcels, outcomes, strict=True):
@@ -171,7 +174,7 @@ class Delivery:
         delivered = None
         if pusher is not None and pusher.can_tell:
             try:
-                delivered = self._was_delivered(pusher, entry)
+                delivered = self._was_delivered(pusher, entry, step)
             except DatabusError as error:
                 self._bus.failed(step.name, f"Whether {entry} was delivered could not be found out: {error}", error)
                 self._attempts.failed(step, str(error), error.__cause__)
@@ -192,11 +195,11 @@ class Delivery:
         self._work.store(entry)
         return False
 
-    def _was_delivered(self, pusher: Pusher, entry: QueueEntry) -> bool | None:
+    def _was_delivered(self, pusher: Pusher, entry: QueueEntry, step: Step) -> bool | None:
         """Raises PluginError, FactoryError."""
         passenger = self._bus.crew.board(entry)
-        key = pusher.delivery_key(passenger)
-        return checked(self._bus.crew.call(lambda: pusher.was_delivered(passenger, key)), bool)
+        key, about = pusher.delivery_key(passenger), Call.of(entry, step, "asked about")
+        return checked(self._bus.crew.call(lambda: pusher.was_delivered(passenger, key), about), bool)
 
     def _reference(self, step: Step) -> PusherReference:
         """How the configuration wants the pusher used; one that is configured no more, with care."""

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from databus_core.engine.audit import doer, note
 from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.control import ControlListener
+from databus_core.engine.depot import Depot
 from databus_core.engine.events import Events
 from databus_core.engine.export import Progress, export_client
 from databus_core.engine.factories import Factories, option_named
@@ -26,15 +27,14 @@ from databus_core.engine.storage import Storage
 from databus_core.engine.threads import in_daemon_thread
 from databus_core.engine.timetable import Route, Timetable
 from databus_core.engine.traffic import RunningTrip, Traffic
-from databus_core.engine.trip import Trip
 from databus_core.errors import DatabusError, DispatcherError, ExportStopped, TicketError
 from databus_core.files import write_durably
-from databus_core.model.breaker_change import BreakerChange
 from databus_core.model.client import ROOT, Client, ClientPassenger
 from databus_core.model.clock import now
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log
 from databus_core.model.missed import MissedTrips
+from databus_core.model.plugin_state import PluginState
 from databus_core.model.problem import Problem
 from databus_core.model.queue_entry import QueueStatus
 from databus_core.model.route_state import RoutePause
@@ -68,16 +68,25 @@ class Dispatcher:
     `Dispatcher(DispatcherTicket()).run()` drives until a signal; an app awaits `start` and `shut_down` on its own loop.
     """
 
-    def __init__(self, ticket: DispatcherTicket, *observers: DispatcherObserver, program: str = "databus") -> None:
-        """`program` is what a second process is told holds the database."""
+    def __init__(
+        self,
+        ticket: DispatcherTicket,
+        *observers: DispatcherObserver,
+        program: str = "databus",
+        isolate: bool = False,
+    ) -> None:
+        """`program` is what a second process is told holds the database. With `isolate`, trips whose configuration
+        leaves it open run in processes of their own: plug-ins that keep Python's lock would stall a window."""
         self._ticket = ticket
         self._program = program
         self._doer = doer(program)
+        self._isolate = isolate
         self._state = DispatcherState.STOPPED
         self._events = Events(*observers)
         self._ticket_observer: DispatcherObserver | None = None
         self._factory: Factories | None = None
         self._storage: Storage | None = None
+        self._depot: Depot | None = None
         self._control: ControlListener | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._roster = Roster(Timetable(ticket.drivers_at_once))
@@ -170,8 +179,10 @@ class Dispatcher:
         """Take a ticket into force: its factories, its observer, its database, its clients."""
         self._factory = Factories(ticket)
         observer = self._observer_of(ticket, self._factory)
-        self._storage = await self._in_pool(functools.partial(self._open_storage, ticket, self._factory))
+        storage = await self._in_pool(functools.partial(self._open_storage, ticket, self._factory))
+        self._storage = storage
         self._ticket = ticket
+        self._depot = Depot(ticket, storage, self._events, isolate=self._isolate)
         if self._ticket_observer is not None:
             self.remove_observer(self._ticket_observer)
         self._ticket_observer = observer
@@ -226,10 +237,12 @@ class Dispatcher:
     async def _stop(self, deed: str = "") -> None:
         """`deed`: what a person did, for the audit."""
         await self._traffic.end()
-        control, storage, pool = self._control, self._storage, self._pool
-        self._control = self._storage = self._pool = None
+        control, storage, pool, depot = self._control, self._storage, self._pool, self._depot
+        self._control = self._storage = self._pool = self._depot = None
         if control is not None:
             control.close()
+        if depot is not None:
+            await in_daemon_thread(depot.close, "databus-depot-close")
         if storage is not None:
             await self._close(storage.database, deed)
         if pool is not None:
@@ -254,20 +267,20 @@ class Dispatcher:
             self._events.failed(f"The audit does not tell that it was {deed}: {error}")
         database.close()
 
-    def run(self) -> int:
-        """Start and drive until SIGINT or SIGTERM; a second signal leaves after the grace time.
+    def run(self, *, paused: bool = False) -> int:
+        """Start and drive (unless `paused`) until SIGINT or SIGTERM; a second signal leaves after the grace time.
 
         Answers 0, or 1 when a trip had errors. Raises DatabusError when it cannot start.
         """
         watch = ErrorWatch()
         self.add_observer(watch)
         try:
-            asyncio.run(self._run())
+            asyncio.run(self._run(paused=paused))
         finally:
             self.remove_observer(watch)
         return 1 if watch.seen else 0
 
-    async def _run(self) -> None:
+    async def _run(self, *, paused: bool) -> None:
         stopped = asyncio.Event()
         stopping: list[asyncio.Task[None]] = []
 
@@ -279,7 +292,7 @@ class Dispatcher:
             stopping.append(asyncio.create_task(shut_down(leave=bool(stopping))))
 
         with on_stop_signals(stop):
-            await self.start()
+            await self.start(paused=paused)
             await stopped.wait()
 
     # Trips ------------------------------------------------------------------------------------------------------
@@ -354,21 +367,32 @@ class Dispatcher:
         return await in_daemon_thread(lambda: peek(bus_ticket, database, factory), "databus-peek")
 
     async def _run_trip(self, bus_ticket: BusTicket, log: Log) -> TripRecord:
-        """The seam: where a trip runs. Nothing below it knows. Cancelled, it leaves the trip and answers its record."""
-        storage, factory, module = self._opened(), self.factory, self._ticket.driver_module
-        on_change = functools.partial(self._events.changed, Change.QUEUE, bus_ticket.client_id)
-        name = f"trip {bus_ticket.client_id} {bus_ticket.client_passenger.name}"
-        announce = functools.partial(self._announce, bus_ticket)
-        trip = Trip(bus_ticket, log, storage, factory, module, on_change, announce)
-        try:
-            return await in_daemon_thread(trip.conduct, name)
-        except asyncio.CancelledError:
-            return await in_daemon_thread(trip.leave, f"{name} is left")
+        return await self._trips_start_at().run_trip(bus_ticket, log)
 
-    def _announce(self, bus_ticket: BusTicket, change: BreakerChange) -> None:
-        """From the trip's thread: a breaker has opened or closed."""
-        client, passenger = bus_ticket.client, bus_ticket.client_passenger
-        self._events.tell_soon(lambda each: each.breaker_changed(client, passenger, change))
+    def halt(self, client_id: str, client_passenger: str, who: str = "") -> None:
+        """End the running trip of a client passenger: what it had not stored is done again on its next trip.
+
+        In a process of its own it is killed, with whatever its plug-in is at; in a thread it is left. Raises
+        NotFoundError for an unknown client passenger, DispatcherError when no trip of it is under way.
+        """
+        self._trips_start_at().halt(self._roster.route(client_id, client_passenger), who)
+
+    # Plug-ins that crash ----------------------------------------------------------------------------------------
+
+    async def quarantined(self, client_id: str) -> dict[str, PluginState]:
+        """The client's plug-ins that are called no more because they crashed too often, by the names of their steps."""
+        quarantine = self._trips_start_at().quarantine
+        return await self._in_pool(lambda: quarantine.of(client_id))
+
+    async def release(self, client_id: str, step: str) -> str:
+        """Let such a plug-in be called again; answers its step's name. Raises NotFoundError."""
+        quarantine, client_id = self._trips_start_at().quarantine, self._roster.client_id(client_id)
+        return await self._in_pool(lambda: quarantine.release(client_id, step))
+
+    def _trips_start_at(self) -> Depot:
+        if self._depot is None:
+            raise DispatcherError("The dispatcher is stopped, and makes no trips.")
+        return self._depot
 
     # Doors to the data ------------------------------------------------------------------------------------------
 
@@ -447,14 +471,18 @@ class Dispatcher:
     async def _swap(self, ticket: DispatcherTicket) -> None:
         old = self._ticket
         Factories(ticket)
-        await self._in_pool(self._opened().database.close)
+        await self._close_database()
         try:
             await self._begin(ticket)
             await self._in_pool(functools.partial(_save, ticket))
         except DatabusError:
-            await self._in_pool(self._opened().database.close)
+            await self._close_database()
             await self._begin(old)
             raise
+
+    async def _close_database(self) -> None:
+        await self._in_pool(self._trips_start_at().close)
+        await self._in_pool(self._opened().database.close)
 
     @asynccontextmanager
     async def _paused(self) -> AsyncGenerator[None]:
@@ -546,6 +574,10 @@ class Dispatcher:
             await self.pause_route(client_id, **arguments)
         elif verb == "resume_route":
             await self.resume_route(client_id, **arguments)
+        elif verb == "halt":
+            self.halt(client_id, **arguments)
+        elif verb == "release":
+            return {"state": self._state, "step": await self.release(client_id, **arguments)}
         elif verb == "set_step":
             client_id = self._roster.client_id(client_id)
             arguments["status"] = QueueStatus(arguments["status"])

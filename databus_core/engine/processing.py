@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from databus_core.engine.attempts import Attempts, checked
 from databus_core.engine.bus import Bus
+from databus_core.engine.calls import Call
 from databus_core.engine.queue import processable
 from databus_core.engine.work import Work
 from databus_core.errors import AttachmentError, PluginError
@@ -37,11 +38,12 @@ class Processing:
         processor = self._bus.crew.member(Processor, step.name, step.module)
         passenger = self._bus.boarded(entry) if processor is not None else None
         if processor is None or passenger is None:
-            self._attempts.failed(step, self._bus.why_not_begun(step))
-            self._work.store(entry)
+            if self._attempts.not_begun(step, self._bus):
+                self._work.store(entry)
             return False
         try:
-            outcome = checked(self._bus.crew.call(lambda: processor.process(passenger)), NotYet, LeaveOut)
+            about = Call.of(entry, step, "processing")
+            outcome = checked(self._bus.crew.call(lambda: processor.process(passenger), about), NotYet, LeaveOut)
             if unfit := passenger.unfit():
                 raise PluginError(f"it left a passenger that cannot be stored: {unfit}")
         except PluginError as error:

@@ -30,45 +30,57 @@ class Seats:
     @contextmanager
     def hold(self, internal_ids: Collection[str], seconds: float | None = None) -> Generator[None]:
         """Keep these entries for the caller. Raises DatabaseError after that many seconds; None waits for ever."""
-        wanted = set(internal_ids)
-        self.take(wanted, seconds)
+        self.take(internal_ids, seconds)
         try:
             yield
         finally:
-            self.give_back(wanted)
+            self.give_back(internal_ids)
 
-    def take(self, internal_ids: set[str], seconds: float | None = None) -> None:
-        """The same until they are given back."""
+    def take(self, internal_ids: Collection[str], seconds: float | None = None) -> None:
+        """Begin to hold entries. Raises as `hold` does."""
+        wanted = set(internal_ids)
         with self._released:
-            if not self._released.wait_for(lambda: self._held.isdisjoint(internal_ids), seconds):
+            if not self._released.wait_for(lambda: self._held.isdisjoint(wanted), seconds):
                 raise DatabaseError(
-                    f"Passenger {min(self._held & internal_ids)} is being handled by a trip; try again later."
+                    f"Passenger {min(self._held & wanted)} is being handled by a trip; try again later."
                 )
-            self._held |= internal_ids
+            self._held |= wanted
 
-    def give_back(self, internal_ids: set[str]) -> None:
-        """Others may have them."""
+    def give_back(self, internal_ids: Collection[str]) -> None:
+        """Hold entries no longer."""
         with self._released:
-            self._held -= internal_ids
+            self._held.difference_update(internal_ids)
             self._released.notify_all()
 
     @contextmanager
     def changes_by_hand(self) -> Generator[set[str]]:
-        """The ids of what people change while the block runs: who keeps an entry in memory reads it again."""
-        changed: set[str] = set()
-        with self._released:
-            self._watchers.append(changed)
+        """The ids of what people change while the block runs: who keeps an entry in memory reads it again.
+
+        What was changed before an entry was taken is in it when `take` returns.
+        """
+        changed = self.watch()
         try:
             yield changed
         finally:
-            with self._released:
-                self._watchers = [watcher for watcher in self._watchers if watcher is not changed]
+            self.unwatch(changed)
 
-    def changed_by_hand(self, internal_id: str) -> None:
-        """A person has changed this entry; called while it is held."""
+    def watch(self) -> set[str]:
+        """A set to which the ids of what people change are added from now on."""
+        changed: set[str] = set()
+        with self._released:
+            self._watchers.append(changed)
+        return changed
+
+    def unwatch(self, changed: set[str]) -> None:
+        """Nothing more is added to it."""
+        with self._released:
+            self._watchers = [watcher for watcher in self._watchers if watcher is not changed]
+
+    def changed_by_hand(self, *internal_ids: str) -> None:
+        """A person has changed these entries; called while they are held."""
         with self._released:
             for watcher in self._watchers:
-                watcher.add(internal_id)
+                watcher.update(internal_ids)
 
 
 class Queue:
@@ -79,11 +91,11 @@ class Queue:
         self._client_id = client_id
         self._seats = seats
 
-    def take(self, internal_ids: set[str]) -> None:
+    def take(self, internal_ids: Collection[str]) -> None:
         """Keep entries, present or about to be seated, for one trip. See Seats.take."""
         self._seats.take(internal_ids)
 
-    def give_back(self, internal_ids: set[str]) -> None:
+    def give_back(self, internal_ids: Collection[str]) -> None:
         """See Seats.give_back."""
         self._seats.give_back(internal_ids)
 

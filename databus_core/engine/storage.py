@@ -27,12 +27,12 @@ class Storage:
         self.factory = factory
         self.folder = ticket.folder
         """The ticket's folder."""
-        self._seats = Seats()
+        self.seats = Seats()
         self._cleaned_at: dict[str, datetime] = {}
 
     def queue(self, client_id: str, module: str = QUEUE_MODULE) -> Queue:
         """A client's queue, made by the queue module that a client passenger names. Raises FactoryError."""
-        return self.factory.create(Queue, module, self.database, client_id, self._seats)
+        return self.factory.create(Queue, module, self.database, client_id, self.seats)
 
     def clean(self, client_id: str, client: Client) -> list[str]:
         """Remove logs, backups, missed trips and audit that are kept no longer, once in a while; answers, in sentences,

@@ -6,22 +6,29 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from databus_core.engine.bus import Tally
-from databus_core.engine.bus_ticket import BusTicket
-from databus_core.engine.driver import Driver
+from databus_core.engine.access import Access
+from databus_core.engine.attempts import Attempts
+from databus_core.engine.calls import MAKING, Call, CallUnderWay
+from databus_core.engine.quarantine import Quarantine
+from databus_core.engine.queue import HOLD_SECONDS, mention
+from databus_core.engine.ride import Ending, Order, Ride
 from databus_core.engine.storage import Storage
 from databus_core.errors import DatabaseError, DatabusError
-from databus_core.model.breaker_change import BreakerChange
+from databus_core.model.byte_size import size_text
 from databus_core.model.clock import now
+from databus_core.model.duration import format_duration
 from databus_core.model.log import Log, LogEntry, MessageType
+from databus_core.model.queue_entry import QueueStatus
 from databus_core.model.trip import TripRecord
 from databus_core.plugins.database import Database
-from databus_core.plugins.factory import Factory
 
 FLUSH_SECONDS = 0.2
 FLUSH_ENTRIES = 200
+
+MAKING_SECONDS = 60.0
+"""Making a plug-in loads its module, which may take longer than any call of it."""
 
 
 @dataclass(slots=True)
@@ -68,31 +75,35 @@ class LogWriter:
         self._flushed_at = time.monotonic()
 
 
+def _is_late(under_way: CallUnderWay, limit: float) -> bool:
+    return under_way.seconds > (max(limit, MAKING_SECONDS) if under_way.call.doing == MAKING else limit)
+
+
 class Trip:
-    """One trip; it is over when its driver is done, or when it is left."""
+    """One trip; it is over when its driver is done, or when it is ended before."""
 
     def __init__(
         self,
-        bus_ticket: BusTicket,
-        log: Log,
+        order: Order,
         storage: Storage,
-        factory: Factory,
-        driver_module: str,
+        access: Access,
+        ride: Ride,
+        quarantine: Quarantine,
         on_change: Callable[[], None],
-        announce: Callable[[BreakerChange], None],
     ) -> None:
-        """See Driver for `on_change` and `announce`."""
-        self._ticket = bus_ticket
-        self._log = log
-        self._own_log = log.of("databus")
+        """`access` is the ride's way to the data, and closed when the trip is over."""
+        self._order = order
+        self._ticket = order.bus_ticket
+        self._log = order.log
+        self._own_log = order.log.of("databus")
         self._storage = storage
-        self._factory = factory
-        self._driver_module = driver_module
+        self._access = access
+        self._ride = ride
+        self._quarantine = quarantine
         self._on_change = on_change
-        self._announce = announce
         self._writer = LogWriter(storage.database)
-        self._tally = Tally()
         self._ending = threading.Lock()
+        self._ended_by: Ending | None = None
         self._record: TripRecord | None = None
 
     def conduct(self) -> TripRecord:
@@ -103,46 +114,87 @@ class Trip:
         client_id, route = self._ticket.client_id, self._ticket.client_passenger
         self._log.sinks = (*self._log.sinks, self._writer)
         self._own_log.info(f"Trip of {route.name} begins")
-        error = ""
         try:
-            queue = self._storage.queue(client_id, route.queue)
-            parts = self._ticket, queue, self._factory, self._log, self._on_change, self._announce
-            driver = self._factory.create(Driver, self._driver_module, *parts)
-            self._tally = driver.tally
-            driver.drive()
-            for sentence in self._storage.clean(client_id, self._ticket.client):
-                self._own_log.info(sentence)
+            ticket = replace(self._ticket, quarantined=self._quarantine.reasons(client_id))
+            ending = self._ride.drive(replace(self._order, bus_ticket=ticket))
+            if ending is None:
+                for sentence in self._storage.clean(client_id, self._ticket.client):
+                    self._own_log.info(sentence)
         except DatabusError as raised:
-            error = f"The trip ended early: {raised}"
+            ending = Ending(f"The trip ended early: {raised}")
         except BaseException:  # noqa: BLE001 - one trip must not end the dispatcher
-            error = f"The trip crashed\n{traceback.format_exc().rstrip()}"
-        return self._end(error)
+            ending = Ending(f"The trip crashed\n{traceback.format_exc().rstrip()}")
+        return self._end(ending)
+
+    # Ending it before ------------------------------------------------------------------------------------------
+
+    def excess(self) -> Ending | None:
+        """Which of its limits is exceeded, if one is; from any thread."""
+        route = self._ticket.client_passenger
+        limit = route.call_time_limit
+        calls = self._ride.under_way() if limit is not None else ()
+        late = next((each for each in calls if limit is not None and _is_late(each, limit.total_seconds())), None)
+        if late is not None and limit is not None:
+            why = f"it took longer than its time limit of {format_duration(limit)}"
+            return Ending(f"The trip was ended while {late.call.step} was {late.call}: {why}", late, why)
+        most = route.memory_limit or 0
+        memory = self._ride.memory() if most else 0
+        if memory <= most:
+            return None
+        why = f"its process used {size_text(memory)} of memory, and {size_text(most)} are allowed"
+        calls = self._ride.under_way()
+        return Ending(f"The trip was ended: {why}", calls[0] if calls else None, why, crashed=True)
+
+    def halting(self, who: str) -> Ending:
+        """Somebody wants it ended."""
+        return Ending(f"The trip was halted{f' by {who}' if who else ''}{self._after()}")
+
+    def leaving(self) -> Ending:
+        """The dispatcher does not wait any longer."""
+        return Ending(f"The trip was left{self._after()}")
+
+    def _after(self) -> str:
+        seconds = round((now() - self._log.started_at).total_seconds())
+        return (
+            f" after {seconds} second{'' if seconds == 1 else 's'}; "
+            "what it had not stored is done again on its next trip"
+        )
+
+    def stop(self, ending: Ending) -> None:
+        """Let it end, from another thread: `conduct` returns soon, unless a plug-in hangs in a thread."""
+        self._ended_by = self._ended_by or ending
+        self._access.close()
+        if not self._ride.stop() and ending.call is not None:
+            # A thread that hangs is there for good: a plug-in must not leave one at every trip.
+            self._ended_by = replace(self._ended_by, crashed=True)
 
     def leave(self) -> TripRecord:
-        """End it from another thread, while the one that conducts it hangs; what that one still writes is not kept.
+        """End it in another thread, while the one that conducts it hangs; what that one still writes is not kept.
 
         Raises DatabaseError when the log cannot be written.
         """
-        seconds = round((now() - self._log.started_at).total_seconds())
         try:
-            return self._end(
-                f"The trip was left after {seconds} second{'' if seconds == 1 else 's'}; "
-                "what it had not stored is done again on its next trip"
-            )
+            return self._end(None)
         finally:
             self._log.sinks = ()
 
-    def _end(self, error: str) -> TripRecord:
+    # Its end ----------------------------------------------------------------------------------------------------
+
+    def _end(self, ending: Ending | None) -> TripRecord:
         """Write the end of the log, and the record of the trip; who comes second finds them written."""
         with self._ending:
             if self._record is None:
-                self._record = self._ended(error)
+                self._record = self._ended(self._ended_by or ending)
             return self._record
 
-    def _ended(self, error: str) -> TripRecord:
-        log, tally = self._log, self._tally
-        if error:
-            self._own_log.error(error)
+    def _ended(self, ending: Ending | None) -> TripRecord:
+        self._access.close()
+        log, tally = self._log, self._ride.tally
+        if ending is not None:
+            failed = self._blame(ending)
+            tally.failed += failed
+            self._own_log.error(ending.error)
+        self._quarantine.came_back(self._ticket.client_id, self._ride.came_back)
         self._own_log.info(f"Trip ends: {tally}")
         self._writer.flush(log)
         log.finished_at = now()
@@ -162,3 +214,37 @@ class Trip:
         )
         self._storage.database.record_trip(self._ticket.client_id, record)
         return record
+
+    def _blame(self, ending: Ending) -> int:
+        """Let the step, and the log, say what its plug-in did not come back from; answers how many steps failed."""
+        under_way = ending.call
+        if under_way is None:
+            return 0
+        call = under_way.call
+        try:
+            self._log.of(call.step).error(f"{call} failed: {ending.why}")
+            if ending.crashed:
+                state = self._quarantine.crashed(self._ticket.client_id, under_way, ending.why)
+                if state.quarantined_at is not None:
+                    self._log.of(call.step).error(f"{state}. It is called no more until a person releases it.")
+            self._fail_step(call, ending.why)
+        except DatabaseError as error:
+            self._own_log.error(f"{call} could not be marked as failed: {error}")
+        return 1
+
+    def _fail_step(self, call: Call, why: str) -> None:
+        queue = self._storage.queue(self._ticket.client_id, self._ticket.client_passenger.queue)
+        if not call.internal_id:
+            return
+        with self._storage.seats.hold([call.internal_id], HOLD_SECONDS):
+            entry = queue.entry(call.internal_id)
+            step = next((step for step in entry.steps() if step.name == call.step and not step.complete), None)
+            if step is None:
+                return
+            outcome_unknown = step.status is QueueStatus.RUNNING
+            Attempts(self._ticket.client_passenger).failed(step, f"{call.doing} failed: {why}")
+            if outcome_unknown and not step.waits_for_a_person:
+                step.begin()  # the next trip finds out what came of it
+            mention(entry, self._log.id)
+            queue.update([entry])
+        self._on_change()

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from databus_core.model.byte_size import ByteSize
 from databus_core.model.client_id import lookalike, why_no_client_id
+from databus_core.model.duration import Duration
 from databus_core.model.policies import AfterCrash, BreakerPolicy, CommitMode, RateLimit, RetryPolicy
 from databus_core.model.schedule import LONGEST_DAYS, Schedule
 from databus_core.model.timing import Timing
@@ -31,6 +32,14 @@ class Role(StrEnum):
 
     OPERATOR = "operator"
     ADMINISTRATOR = "administrator"
+
+
+class Isolation(StrEnum):
+    """Where the trips of a client passenger run."""
+
+    AUTO = "auto"
+    PROCESS = "process"
+    THREAD = "thread"
 
 
 class _Document(BaseModel):
@@ -137,6 +146,21 @@ class ClientPassenger(_Document):
         default=None, description="When it departs, where every so many minutes (sync_frequency) is not enough."
     )
 
+    isolation: Isolation = Field(
+        default=Isolation.AUTO,
+        description="Where its trips run. process: in a process of their own, so that a plug-in that crashes, hangs or "
+        "takes too much memory harms nothing else. thread: in the dispatcher's process. auto: in a process of their "
+        "own in the desktop app, and wherever a memory limit is set.",
+    )
+    memory_limit: ByteSize | None = Field(
+        default=None,
+        description='Most memory of the process of a trip, such as "500 MB"; no limit if missing.',
+    )
+    call_time_limit: Duration | None = Field(
+        default=None,
+        description='Longest time of one call of a plug-in, such as "30 s"; no limit if missing.',
+    )
+
     @property
     def passenger_module(self) -> str:
         """Module of the passenger class: a name without dots is only a name, and means the plain passenger."""
@@ -163,6 +187,12 @@ class ClientPassenger(_Document):
         twice = [name for name, count in names.items() if count > 1]
         if twice:
             raise ValueError(f"plug-in {twice[0]!r} is listed twice; give one of them a 'name' of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _memory_is_a_processes(self) -> ClientPassenger:
+        if self.memory_limit and self.isolation is Isolation.THREAD:
+            raise ValueError("memory_limit needs a process of its own: set isolation to 'process' or 'auto'")
         return self
 
 

@@ -66,17 +66,24 @@ class Log:
     def append(self, module: str, type_: MessageType, message: str) -> None:
         """Write one entry with the present time."""
         with self._lock:
-            entry = LogEntry(now(), module, type_, message)
-            self.length += 1
-            self.last = entry
-            if type_.severity > self.worst.severity:
-                self.worst = type_
-            if len(self.entries) < ENTRIES_KEPT:
-                self.entries.append(entry)
-            if type_ is MessageType.ERROR and len(self.errors) < ENTRIES_KEPT:
-                self.errors.append(entry)
-            for sink in self.sinks:
-                sink(self, entry)
+            self._add(LogEntry(now(), module, type_, message))
+
+    def add(self, entry: LogEntry) -> None:
+        """Take an entry that was written elsewhere."""
+        with self._lock:
+            self._add(entry)
+
+    def _add(self, entry: LogEntry) -> None:
+        self.length += 1
+        self.last = entry
+        if entry.type.severity > self.worst.severity:
+            self.worst = entry.type
+        if len(self.entries) < ENTRIES_KEPT:
+            self.entries.append(entry)
+        if entry.type is MessageType.ERROR and len(self.errors) < ENTRIES_KEPT:
+            self.errors.append(entry)
+        for sink in self.sinks:
+            sink(self, entry)
 
     def of(self, module: str) -> ModuleLog:
         """The log as one module writes to it."""

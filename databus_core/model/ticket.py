@@ -90,6 +90,12 @@ class DispatcherTicket(BaseModel):
         le=3600,
         description="How long a second request to shut down waits for running trips before it leaves them.",
     )
+    crashes_until_quarantine: int = Field(
+        default=3,
+        ge=1,
+        le=1000,
+        description="After how many crashes in a row a plug-in is called no more until a person releases it.",
+    )
     dispatcher_observer: Any = Field(
         default=None,
         description="Module of an observer that is told of events (in Python also the observer itself).",

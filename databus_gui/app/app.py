@@ -42,12 +42,15 @@ SESSION_END_SECONDS = 5
 FINE, FAILED = 0, 1
 
 
-def run(ticket_file: Path | None) -> int:
-    """Run the app until the person quits; answers the exit code. Without a ticket it asks for one."""
+def run(ticket_file: Path | None, *, safe: bool = False) -> int:
+    """Run the app until the person quits; answers the exit code. Without a ticket it asks for one.
+
+    `safe`: nothing is driven before the person says so.
+    """
     application = _application()
     settings = Settings.load(settings_file())
     try:
-        return _run(application, settings, lambda desktop: desktop.work(ticket_file))
+        return _run(application, settings, lambda desktop: desktop.work(ticket_file, safe=safe))
     finally:
         settings.close()
 
@@ -85,7 +88,7 @@ class Desktop:
         application.styleHints().colorSchemeChanged.connect(self._on_system_colours)
         application.commitDataRequest.connect(self._on_session_end)
 
-    async def work(self, file: Path | None) -> int:
+    async def work(self, file: Path | None, *, safe: bool = False) -> int:
         """One ticket after the other, until the person quits."""
         error: DatabusError | None = None
         failed: Path | None = None
@@ -99,14 +102,14 @@ class Desktop:
             if file is None:
                 return FINE
             try:
-                file = await self._work_with(file, said)
+                file = await self._work_with(file, said, safe=safe)
             except DatabusError as raised:
                 error, failed, file = raised, file, None
             else:
                 if file is None:
                     return FINE
 
-    async def _work_with(self, file: Path, said: str) -> Path | None:
+    async def _work_with(self, file: Path, said: str, *, safe: bool) -> Path | None:
         """One window on that ticket, which says that; answers the ticket to open next.
 
         Raises DatabusError when it cannot start.
@@ -114,7 +117,9 @@ class Desktop:
         with self._opened(await asyncio.to_thread(DispatcherTicket.load, file)) as window:
             closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             window.closed.connect(lambda: closed.done() or closed.set_result(None))
-            await self._start(window)
+            await self._start(window, paused=safe)
+            if safe:
+                window.session.say(tr("Nothing is driven (--safe) before you resume."))
             self._settings.remember_ticket(file)
             if said:
                 window.session.say(said)
@@ -139,7 +144,7 @@ class Desktop:
     def _opened(self, ticket: DispatcherTicket) -> Generator[MainWindow]:
         """A window on a dispatcher that is not started yet; inside, it gets signals and unexpected errors."""
         signals = DispatcherSignals()
-        dispatcher = Dispatcher(ticket, SignalObserver(signals), program="databus gui")
+        dispatcher = Dispatcher(ticket, SignalObserver(signals), program="databus gui", isolate=True)
         window = MainWindow(Session(dispatcher, signals, self._settings))
         self._window, self._stop_requests = window, 0
         try:

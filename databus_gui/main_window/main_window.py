@@ -36,6 +36,7 @@ from databus_gui.session import Session
 from databus_gui.settings import ThemeChoice
 from databus_gui.slots import start
 from databus_gui.theme import icon, use_theme
+from databus_gui.widgets.confirm import confirmed
 
 SMALL, USUAL = QSize(900, 560), QSize(1240, 720)
 
@@ -133,6 +134,8 @@ class MainWindow(QMainWindow):
         self._sidebar.page_chosen.connect(self._on_page_chosen)
         signals.state_changed.connect(self._on_state_changed)
         signals.changed.connect(self._on_changed)
+        for signal in (signals.trip_started, signals.trip_complete):
+            signal.connect(self._enable_actions)
         session.page_requested.connect(self._on_page_requested)
         session.client_changed.connect(self._show_clients)
         session.clients_changed.connect(self._show_clients)
@@ -210,6 +213,10 @@ class MainWindow(QMainWindow):
         use_theme(cast("QApplication", QApplication.instance()), choice)
         self._enable_actions()
 
+    async def confirmed(self, title: str, question: str, more: str, do: str) -> bool:
+        """Ask before something that cannot be taken back."""
+        return await confirmed(self, title, question, more, do)
+
     def show_error(self, error: DatabusError) -> None:
         """Errors of actions appear on the page in sight."""
         if self.page:
@@ -220,7 +227,7 @@ class MainWindow(QMainWindow):
         if asyncio.iscoroutine(result):
             start(self, cast("Coroutine[Any, Any, object]", result))
 
-    def _enable_actions(self) -> None:
+    def _enable_actions(self, *_: object) -> None:
         for action, entry in self._actions:
             entry.setEnabled(action.enabled(self))
             if action.chosen is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,10 +13,11 @@ from PySide6.QtWidgets import QLabel
 
 from databus_core.engine.roster import TimetableRow
 from databus_core.engine.storage import Storage
-from databus_core.model.client import ROOT
+from databus_core.model.client import ROOT, ClientPassenger
 from databus_core.model.clock import now
 from databus_core.model.log import MessageType
 from databus_core.model.missed import MissedTrips
+from databus_core.model.plugin_state import PluginState
 from databus_core.model.query import QueueCounts, Rows
 from databus_core.model.route_state import RoutePause
 from databus_core.model.space import Space
@@ -60,6 +62,8 @@ class PassengerRow:
     space: Space
     missed: tuple[MissedTrips, ...] = ()
     """Its ledger, what was noticed last first."""
+    quarantined: tuple[PluginState, ...] = ()
+    """Its plug-ins that are called no more, because they crashed too often."""
 
     @property
     def route(self) -> tuple[str, str]:
@@ -128,7 +132,7 @@ class PassengersPage(Page):
             ),
             Column(
                 key="state", title=tr("State"), text=lambda row: self._state(row)[0], width=132,
-                mark=lambda row: self._state(row)[1],
+                mark=lambda row: self._state(row)[1], tooltip=_state_tip,
             ),
             Column(
                 key="result", title=tr("Last result"), text=_result, width=95, mark=_result_mark, tooltip=_result_tip,
@@ -180,7 +184,8 @@ class PassengersPage(Page):
             return stored, database.whole_size()
 
         stored, whole = await self.session.read(read)
-        found = [_row(row, stored[row.client_id]) for row in rows]
+        quarantined = {client_id: await self.session.dispatcher.quarantined(client_id) for client_id in clients}
+        found = [_row(row, stored[row.client_id], quarantined[row.client_id]) for row in rows]
         self.whole_size.setText(tr("The whole database takes {size}.", size=size_in_words(whole)))
         found.sort(key=lambda row: self._sort_value(row, request.order), reverse=request.descending)
         return Rows(found[request.offset : request.offset + request.limit], len(found))
@@ -212,6 +217,8 @@ class PassengersPage(Page):
     def _state(self, row: PassengerRow) -> tuple[str, Mark]:
         if row.timetable.running and self.session.dispatcher.state is not DispatcherState.STOPPED:
             return tr("travelling"), Mark("mdi6.bus-side", Meaning.GOOD)
+        if row.quarantined:
+            return tr("quarantine"), Mark("mdi6.shield-alert", Meaning.BAD)
         if row.timetable.pause is not RoutePause.NONE:
             word = tr("paused" if row.timetable.pause is RoutePause.EVERYTHING else "intake paused")
             return word, Mark("mdi6.pause-circle", Meaning.CAUTION)
@@ -288,7 +295,21 @@ class PassengersPage(Page):
         queue.triggered.connect(lambda: self._open_queue(self.table.current_row(), "all"))
         row = self.table.current_row()
         log.setEnabled(row is not None and row.timetable.last_trip is not None)
-        return [expedite, *self._pause_actions(), queue, log]
+        releases = [] if row is None else [self._release_action(row, state.step) for state in row.quarantined]
+        return [expedite, *self._pause_actions(), queue, log, *releases]
+
+    def _release_action(self, row: PassengerRow, step: str) -> QAction:
+        name = self.session.names.short(step)
+        action = QAction(icon("mdi6.shield-check"), tr("Release {step} from quarantine", step=name), self.table)
+        action.triggered.connect(lambda: self.release(row.route[0], step))
+        return action
+
+    @async_slot
+    async def release(self, client_id: str, step: str) -> None:
+        """Let a plug-in be called again that crashed too often."""
+        await self.session.dispatcher.release(client_id, step)
+        self.session.say(tr("{step} is called again from the next trip on", step=self.session.names.short(step)))
+        self.request_refresh()
 
     def _open_queue(self, row: PassengerRow | None, key: str) -> None:
         if row is not None:
@@ -314,10 +335,21 @@ class PassengersPage(Page):
         self._clock.stop()
 
 
-def _row(row: TimetableRow, stored: _Stored) -> PassengerRow:
+def _row(row: TimetableRow, stored: _Stored, quarantined: Mapping[str, PluginState]) -> PassengerRow:
     name = row.client_passenger.name
     missed = tuple(each for each in stored.missed if each.client_passenger == name)
-    return PassengerRow(row, stored.counts.get(name, QueueCounts()), stored.space.get(name, Space()), missed)
+    counts, space = stored.counts.get(name, QueueCounts()), stored.space.get(name, Space())
+    return PassengerRow(row, counts, space, missed, _of(row.client_passenger, quarantined))
+
+
+def _of(passenger: ClientPassenger, quarantined: Mapping[str, PluginState]) -> tuple[PluginState, ...]:
+    """Those of the client's plug-ins in quarantine that this client passenger has."""
+    listed = (*passenger.pullers, *passenger.processors, *passenger.pushers)
+    return tuple(quarantined[each.step_name] for each in listed if each.step_name in quarantined)
+
+
+def _state_tip(row: PassengerRow) -> str:
+    return "\n".join(f"{state}." for state in row.quarantined)
 
 
 def _schedule(row: PassengerRow) -> str:

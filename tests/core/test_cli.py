@@ -45,7 +45,7 @@ class Shy(Puller):
 """
 
 COMMANDS = {"run", "drive", "expedite", "export", "new", "check", "queue", "queue-set", "logs", "peek"}
-COMMANDS |= {"pause", "resume", "schedule", "missed"}
+COMMANDS |= {"pause", "resume", "schedule", "missed", "halt", "release"}
 
 
 @pytest.fixture
@@ -537,6 +537,8 @@ def test_without_a_ticket_nothing_runs(tmp_path: Path, words: tuple[str, ...], t
         (("resume", "nobody", "orders"), "no client 'nobody'"),
         (("schedule", "nobody"), "no client 'nobody'"),
         (("missed", "nobody"), "no client 'nobody'"),
+        (("halt", "demo", "orders"), "No dispatcher runs"),
+        (("release", "demo", "erp"), "no plug-in 'erp' in quarantine; there are: none"),
     ],
 )
 def test_what_is_not_there_is_said_in_words(folder: Path, words: tuple[str, ...], told: str) -> None:

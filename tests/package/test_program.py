@@ -122,6 +122,34 @@ def test_a_plugin_that_needs_what_the_program_does_not_hold_is_told_so(tmp_path:
     assert "needs the module 'tkinter', which is neither in this packaged program nor in" in done.stderr
 
 
+CRASH = """
+import os
+
+from databus_core import Passenger, Puller
+
+
+class Crash(Puller):
+    def pull(self):
+        print("about to crash")
+        os._exit(3)
+"""
+
+
+def test_a_trip_in_a_process_of_its_own_crashes_alone(tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "crash.py").write_text(CRASH, "utf-8")
+    (tmp_path / "ticket.json").write_text("{}", "utf-8")
+    client = tmp_path / "data" / "json_db" / "clients" / "test"
+    client.mkdir(parents=True)
+    passenger = {"name": "crashing", "pullers": ["crash"], "isolation": "process"}
+    (client / "config.json").write_text(json.dumps({"passengers": [passenger]}), "utf-8")
+    done = databus("run", "ticket.json", "--once", folder=tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "The trip ended early while crash was pulling: its process ended itself with exit code 3" in done.stderr
+    (log,) = (client / "log").iterdir()
+    assert "[output][info] about to crash" in log.read_text("utf-8")
+
+
 def test_tells_nothing_of_the_machine_that_built_it() -> None:
     named = [path for path in PROGRAM.parent.rglob("*.dist-info/*") if path.name in {"direct_url.json", "RECORD"}]
     assert not named

@@ -48,8 +48,9 @@ class Stage:
         STAGES[self.key] = self
 
     def client_passenger(self, name: str = "orders", **options: Any) -> dict[str, Any]:
-        """A configuration of a client passenger that plays on this stage."""
+        """A configuration of a client passenger that plays on this stage, which is in this process."""
         given = {"name": name, "pullers": [""], "processors": ["first", "second"], "pushers": ["erp", "crm"]} | options
+        given.setdefault("isolation", "thread")
         for role, module in (("pullers", PULLER), ("processors", PROCESSOR), ("pushers", PUSHER)):
             given[role] = [self._reference(module, step) if isinstance(step, str) else step for step in given[role]]
         return given

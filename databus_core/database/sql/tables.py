@@ -33,6 +33,8 @@ from sqlalchemy.types import TypeEngine
 
 LONGEST_NAME = 200
 """Characters of the name of a client or client passenger, of an id of a log or backup."""
+LONGEST_STATE = 400
+"""Characters of the name of a small document: it has those of a client passenger and of a step."""
 LONGEST_SEAT = 250
 """Characters of a seat; see codec.seat_of."""
 
@@ -155,11 +157,10 @@ class Tables:
             PrimaryKeyConstraint("client_id", "client_passenger"),
             keyed=False,
         )
-
         self.state = self._table(
             "client_state",
             self._of("client"),
-            _required("name", _name()),
+            _required("name", _name(LONGEST_STATE)),
             _required("document", _long()),
             PrimaryKeyConstraint("client_id", "name"),
             keyed=False,

@@ -22,8 +22,9 @@ from databus_gui.main_window import MainWindow
 from databus_gui.settings import Settings
 from databus_gui.slots import start
 from tests.support.engines import Engine
+from tests.support.risky import calls, direct, ticket_in
 from tests.support.stage import Stage, hang_until
-from tests.support.window import LONG_MS
+from tests.support.window import LONG_MS, said
 
 Work = Callable[[Path | None], "asyncio.Task[int]"]
 
@@ -93,6 +94,34 @@ def test_app_works_until_its_window_is_closed(
     dispatcher = window.session.dispatcher
     close(qtbot)
     assert dispatcher.state is DispatcherState.STOPPED
+
+
+def test_safe_means_that_nothing_is_driven_before_somebody_says_so(
+    qtbot: QtBot, loop: FairLoop, desktop: Desktop, tmp_path: Path
+) -> None:
+    ticket = ticket_in(tmp_path, "a", isolation="auto")
+    task = loop.create_task(desktop.work(ticket.file, safe=True))
+    window = started_window(qtbot)
+    dispatcher = window.session.dispatcher
+    qtbot.waitUntil(lambda: "Nothing is driven (--safe)" in said(window), timeout=LONG_MS)
+    qtbot.wait(300)
+    assert dispatcher.state is DispatcherState.PAUSED
+    assert calls(tmp_path, "shop") == []
+    loop.create_task(dispatcher.resume())
+    qtbot.waitUntil((tmp_path / "target" / "a").exists, timeout=LONG_MS)
+    close(qtbot)
+    qtbot.waitUntil(task.done, timeout=LONG_MS)
+
+
+def test_trips_run_in_a_process_of_their_own(qtbot: QtBot, work: Work, tmp_path: Path) -> None:
+    direct(tmp_path, "erp", "modules")
+    work(ticket_in(tmp_path, "a", isolation="auto").file)
+    window = started_window(qtbot)
+    qtbot.waitUntil((tmp_path / "target" / "a").exists, timeout=LONG_MS)
+    log_id = next(iter((tmp_path / "data" / "json_db" / "clients" / "demo" / "log").iterdir()))
+    qtbot.waitUntil(lambda: "[output][info] loaded: []" in log_id.read_text("utf-8"), timeout=LONG_MS)
+    assert window.isVisible()
+    close(qtbot)
 
 
 def test_without_a_ticket_it_asks_and_quits(qtbot: QtBot, work: Work) -> None:

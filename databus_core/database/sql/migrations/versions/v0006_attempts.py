@@ -38,9 +38,9 @@ def _whole() -> Any:
 
 def _name() -> Any:
     return (
-        Unicode(200)
-        .with_variant(Unicode(200, collation="C"), "postgresql")
-        .with_variant(mssql.NVARCHAR(200, collation=_BY_CODE_POINT), "mssql")
+        Unicode(400)
+        .with_variant(Unicode(400, collation="C"), "postgresql")
+        .with_variant(mssql.NVARCHAR(400, collation=_BY_CODE_POINT), "mssql")
     )
 
 
