@@ -170,7 +170,7 @@ async def test_a_crash_of_a_puller_is_said_too(tmp_path: Path, started: Started)
 @pytest.mark.parametrize("isolation", ["process", "thread"])
 async def test_a_call_that_takes_too_long_is_ended(tmp_path: Path, started: Started, isolation: str) -> None:
     dispatcher = await started(ticket_in(tmp_path, "a", "b", isolation=isolation, call_time_limit="1 s"))
-    direct(tmp_path, "erp", "hang 20 for a")
+    direct(tmp_path, "erp", "hang 20 for a" if isolation == "thread" else "stuck for a")
     begun = time.monotonic()
     log = await dispatcher.drive(CLIENT, ROUTE)
     assert time.monotonic() - begun < 15
@@ -303,7 +303,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-@pytest.mark.parametrize("deed", ["hang 60", "busy 60"])
+@pytest.mark.parametrize("deed", ["hang 60", "stuck"])
 def test_no_child_outlives_a_dispatcher_that_is_killed(tmp_path: Path, deed: str) -> None:
     ticket_in(tmp_path, "a")
     direct(tmp_path, "erp", deed)

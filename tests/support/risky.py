@@ -86,6 +86,7 @@ _DEEDS = {
     "signal": _signal,
     "hang": lambda what, _: time.sleep(float(what)),
     "busy": _busy,
+    "stuck": lambda *_: sum(range(10**11)),  # one call, in which no other thread of Python's has a turn
     "eat": _eat,
     "raise": _fail,
     "once": _once,
