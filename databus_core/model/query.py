@@ -71,6 +71,8 @@ class Query:
     none."""
     has_error: bool | None = None
     """True: a step failed and is still open."""
+    needs_decision: bool = False
+    """True: a person must decide about a step, which is FAILED or UNKNOWN."""
     source_system: str | None = None
     id: str = ""
     """Its internal or its external id, exactly."""

@@ -725,6 +725,29 @@ def test_a_row_says_how_far_its_entry_is(database: Database) -> None:
     assert (row.status, row.completed_at, row.failing_step) == (QueueStatus.COMPLETE, minutes(9), "")
 
 
+def test_what_needs_a_decision_is_found_by_its_state_and_together(database: Database) -> None:
+    made = entries(6, client_passenger="orders")
+    database.seat(ROOT, made)
+    made[1].pushers[0].give_up("no such customer")
+    made[2].processors[0].doubt("nobody knows")
+    made[3].pushers[0].fail("tried again")
+    made[4].notification.give_up("gone")
+    database.update(ROOT, made)
+    assert ids(database, status=QueueStatus.FAILED) == ["4", "1"]
+    assert ids(database, status=QueueStatus.UNKNOWN) == ["2"]
+    assert ids(database, needs_decision=True) == ["4", "2", "1"]
+    assert ids(database, needs_decision=True, client_passenger="letters") == []
+    assert ids(database, needs_decision=True, pulled_from=minutes(2), pulled_until=minutes(4)) == ["2"]
+    assert ids(database, needs_decision=True, text="customer") == ["1"]
+    assert ids(database, needs_decision=True, has_error=False) == []
+    for filters in ({"status": QueueStatus.FAILED}, {"needs_decision": True}):
+        query = Query(client_id=ROOT, limit=1, **filters)  # type: ignore[arg-type]
+        assert database.queue_rows(query).total == len(ids(database, **filters))
+    made[1].pushers[0].reopen()
+    database.update(ROOT, [completed(made[4]), made[1]])
+    assert ids(database, needs_decision=True) == ["2"]
+
+
 def test_pages_are_newest_first_and_say_how_many_there_are(database: Database) -> None:
     database.seat(ROOT, entries(10))
     pages = [database.queue_rows(Query(client_id=ROOT, offset=offset, limit=4)) for offset in (0, 4, 8, 12)]

@@ -11,7 +11,7 @@ from sortedcontainers import SortedList  # type: ignore[reportMissingTypeStubs]
 
 from databus_core.database.json_files.sizes import QueueSizes
 from databus_core.model.query import Query, QueueCounts, QueueOrder, QueueRow, Rows, terms
-from databus_core.model.queue_entry import QueueStatus
+from databus_core.model.queue_entry import DECISION_NEEDED, QueueStatus
 
 Place: TypeAlias = tuple[datetime, str]
 """Where an entry stands in pull order."""
@@ -157,6 +157,8 @@ class QueueIndex:
             filters.append(("status", query.status.value))
         if query.has_error is not None:
             filters.append(("error", str(query.has_error)))
+        if query.needs_decision:
+            filters.append(("decision",))
         if query.source_system:
             filters.append(("source", query.source_system))
         names = [facet[0] for facet in filters]
@@ -222,6 +224,8 @@ def _facets(row: QueueRow) -> list[Facet]:
     ]
     if row.failing_step:
         facets.append(("passenger+error", row.client_passenger))
+    if row.status in DECISION_NEEDED:
+        facets.append(("decision",))
     if row.due_at is not None:
         facets.append(("passenger+due", row.client_passenger))
     return facets
@@ -232,6 +236,7 @@ def _matches(row: QueueRow, query: Query, wanted: Sequence[str]) -> bool:
         (not query.client_passenger or row.client_passenger == query.client_passenger)
         and (query.status is None or _has_status(row, query.status))
         and (query.has_error is None or bool(row.failing_step) is query.has_error)
+        and (not query.needs_decision or row.status in DECISION_NEEDED)
         and (not query.source_system or row.source_system == query.source_system)
         and (not query.id or query.id in {row.internal_id, row.external_id})
         and row.attempts >= query.attempts

@@ -38,9 +38,9 @@ class Filters:
             # Written into the statement: with a parameter in their place, no partial index would be used.
             status = COMPLETE if query.status is QueueStatus.COMPLETE else OPEN
             conditions.append(entry.status == literal_column(str(status)))
-            if query.status not in _PLAIN:
-                # Whoever needs a decision has an error: there is an index of these.
-                conditions.append(entry.failing == literal_column("1"))
+        if query.needs_decision or query.status not in (None, *_PLAIN):
+            # Whoever needs a decision has an error: there is an index of these.
+            conditions.append(entry.failing == literal_column("1"))
         if query.has_error is not None:
             conditions.append(entry.failing == literal_column(str(int(query.has_error))))
         if query.pulled_from is not None:
@@ -55,6 +55,8 @@ class Filters:
         conditions: Conditions = []
         if query.status is not None and query.status not in _PLAIN:
             conditions.append(entry.decision == STATUS_NUMBERS[query.status])
+        if query.needs_decision:
+            conditions.append(entry.decision != 0)
         if query.source_system:
             conditions.append(entry.source_system == query.source_system)
         if query.id:
