@@ -14,6 +14,7 @@ import typer
 
 from databus_core import __version__
 from databus_core.cli import terminal
+from databus_core.cli.reasons import Reasons
 from databus_core.cli.terminal import HAD_ERRORS, Progress, errors_in_words, fail, say, say_left
 from databus_core.engine.audit import doer, note
 from databus_core.engine.bus_ticket import BusTicket
@@ -60,6 +61,9 @@ PassengerArgument = Annotated[
 ]
 SafeOption = Annotated[
     bool, typer.Option("--safe", help="Open everything, but drive nothing: for when a plug-in brings down the rest.")
+]
+IdArgument = Annotated[
+    str, typer.Argument(metavar="INTERNAL_ID", help="Internal id of a passenger, as `databus queue` shows it.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -359,6 +363,16 @@ class Standing(StrEnum):
     INCOMPLETE = "incomplete"
     COMPLETE = "complete"
     FAILING = "failing"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    DECISION = "decision"
+
+
+class Wanted(StrEnum):
+    """What a person can set a step to."""
+
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
 
 
 @app.command()
@@ -366,48 +380,66 @@ def queue(
     client: ClientArgument,
     status: Annotated[
         Standing | None,
-        typer.Option(help="Only passengers of which every step is complete, or some are not, or some have failed."),
+        typer.Option(
+            help="Only passengers of which every step is complete, or some are not (incomplete); of these, those with "
+            "a step that has an error (failing), is out of attempts (failed), or has an unknown outcome (unknown); "
+            "decision: the last two, about which a person decides."
+        ),
     ] = None,
     as_json: JsonOption = False,
     ticket_file: TicketOption = TICKET,
 ) -> None:
-    """List a client's passengers, newest first."""
+    """List a client's passengers, newest first. As JSON each says why it is not delivered."""
     with errors_in_words(), opened(DispatcherTicket.load(ticket_file), None) as storage:
         database = storage.database
         query = Query(client_id=client, limit=1)
         if status is Standing.FAILING:
             query = replace(query, has_error=True)
+        elif status is Standing.DECISION:
+            query = replace(query, needs_decision=True)
         elif status is not None:
             query = replace(query, status=QueueStatus(status))
         total = database.queue_rows(query).total
         page = database.queue_rows(replace(query, limit=max(1, total)))
         if as_json:
             entries = [database.entry(client, row.internal_id) for row in page.rows]
-            terminal.print_json([terminal.entry_document(entry) for entry in entries])
+            reasons = Reasons(storage, client)
+            terminal.print_json([terminal.entry_document(entry, reasons.why(entry)) for entry in entries])
         else:
             terminal.print_queue(page.rows, page.total)
+
+
+@app.command()
+def why(client: ClientArgument, internal_id: IdArgument, ticket_file: TicketOption = TICKET) -> None:
+    """Say in one sentence why a passenger is not delivered; a running dispatcher is asked what it is about to do."""
+    with errors_in_words(), opened(DispatcherTicket.load(ticket_file), None) as storage:
+        say(Reasons(storage, client).why(storage.database.entry(client, internal_id)))
 
 
 @app.command(name="queue-set")
 def queue_set(
     client: ClientArgument,
-    internal_id: Annotated[
-        str, typer.Argument(metavar="INTERNAL_ID", help="Internal id of a passenger, as `databus queue` shows it.")
-    ],
+    internal_id: IdArgument,
     step: Annotated[
         str,
         typer.Argument(metavar="STEP", help="Name of a step, as `databus queue --json` shows it, or its last part."),
     ],
-    status: Annotated[QueueStatus, typer.Argument(metavar="STATUS", help="What the step is set to.")],
+    status: Annotated[
+        Wanted,
+        typer.Argument(metavar="complete|incomplete", help="Whether nothing is left to do, or it is tried again."),
+    ],
     ticket_file: TicketOption = TICKET,
 ) -> None:
-    """Set one step of one passenger by hand; a running dispatcher is told to do it."""
+    """Set one step of one passenger by hand; a running dispatcher is told to do it.
+
+    A step set to incomplete has all its attempts again, and is tried on the next trip.
+    """
     with errors_in_words():
         ticket = DispatcherTicket.load(ticket_file)
         request: dict[str, Any] = {
             "internal_id": internal_id,
             "step_name": step,
-            "status": status,
+            "status": QueueStatus(status),
             "who": "command line",
         }
         try:

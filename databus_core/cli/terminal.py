@@ -182,14 +182,15 @@ def _jsonable(value: object) -> object:
     raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
-def entry_document(entry: QueueEntry) -> dict[str, Any]:
-    """A queue entry as JSON values: everything but the attachments' contents."""
+def entry_document(entry: QueueEntry, why: str) -> dict[str, Any]:
+    """A queue entry as JSON values: everything but the attachments' contents; and why it is not delivered."""
     return {
         "internal_id": entry.internal_id,
         "client_passenger": entry.client_passenger,
         "source_system": entry.source_system,
         "external_id": entry.external_id,
         "status": entry.status,
+        "why": why,
         "pulled_at": entry.pulled_at,
         "puller_notified": entry.puller_notified,
         "steps": [_step_document(step) for step in entry.steps()],

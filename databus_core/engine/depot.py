@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 from databus_core.engine.access import Access
 from databus_core.engine.bus_ticket import BusTicket
@@ -68,7 +69,8 @@ class Depot:
     def _announce(self, bus_ticket: BusTicket, change: BreakerChange) -> None:
         """From any thread: a breaker has opened or closed."""
         client, passenger = bus_ticket.client, bus_ticket.client_passenger
-        self._events.tell_soon(lambda each: each.breaker_changed(client, passenger, change))
+        told = replace(change, client_id=bus_ticket.client_id)
+        self._events.tell_soon(lambda each: each.breaker_changed(client, passenger, told))
 
     def halt(self, route: Route, who: str) -> None:
         """End the route's trip soon. Raises DispatcherError when there is none."""

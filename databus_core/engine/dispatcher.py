@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 import logging
 import threading
@@ -19,6 +20,7 @@ from databus_core.engine.depot import Depot
 from databus_core.engine.events import Events
 from databus_core.engine.export import Progress, export_client
 from databus_core.engine.factories import Factories, option_named
+from databus_core.engine.inquiry import Inquiry
 from databus_core.engine.peek import PullerPeek, peek
 from databus_core.engine.roster import Roster, TimetableRow, read_client
 from databus_core.engine.route_states import set_pause
@@ -27,6 +29,7 @@ from databus_core.engine.storage import Storage
 from databus_core.engine.threads import in_daemon_thread
 from databus_core.engine.timetable import Route, Timetable
 from databus_core.engine.traffic import RunningTrip, Traffic
+from databus_core.engine.why import Circumstances, Hindrances, why_not_delivered
 from databus_core.errors import DatabusError, DispatcherError, ExportStopped, TicketError
 from databus_core.files import write_durably
 from databus_core.model.client import ROOT, Client, ClientPassenger
@@ -36,7 +39,7 @@ from databus_core.model.log import Log
 from databus_core.model.missed import MissedTrips
 from databus_core.model.plugin_state import PluginState
 from databus_core.model.problem import Problem
-from databus_core.model.queue_entry import QueueStatus
+from databus_core.model.queue_entry import QueueEntry, QueueStatus
 from databus_core.model.route_state import RoutePause
 from databus_core.model.ticket import DispatcherTicket
 from databus_core.model.trip import TripRecord
@@ -366,6 +369,38 @@ class Dispatcher:
         database, factory = self._opened().database, self.factory
         return await in_daemon_thread(lambda: peek(bus_ticket, database, factory), "databus-peek")
 
+    async def why(self, client_id: str, internal_id: str) -> str:
+        """Why that passenger is not delivered, in one sentence. Raises NotFoundError."""
+        client_id = self._roster.client_id(client_id)
+        client = self.clients[client_id]
+
+        def find(storage: Storage) -> tuple[QueueEntry, Hindrances]:
+            entry = storage.database.entry(client_id, internal_id)
+            return entry, Inquiry(storage.database, client_id, client).hindrances(entry)
+
+        entry, hindrances = await self.read(find)
+        around = self.circumstances(client_id, entry.client_passenger)
+        return why_not_delivered(entry, dataclasses.replace(around, hindrances=hindrances))
+
+    def circumstances(self, client_id: str, client_passenger: str) -> Circumstances:
+        """What bears now on the passengers of a client passenger, but for what is stored (their hindrances)."""
+        route = Route(client_id, client_passenger)
+        moment, driving = now(), self._state is DispatcherState.RUNNING
+        return Circumstances(
+            moment=moment,
+            state=self._state,
+            paused=self._why_it_rests(route),
+            is_travelling=self._roster.timetable.is_running(route),
+            next_due_at=self._roster.timetable.next_due_at(moment, route) if driving else None,
+        )
+
+    def _why_it_rests(self, route: Route) -> str:
+        """In words; empty for a client passenger that travels."""
+        if self.clients.get(route.client_id, Client()).passenger(route.client_passenger) is None:
+            return f"{route.client_passenger!r} is not in the configuration any more"
+        paused = self._roster.timetable.pause_of(route) is RoutePause.EVERYTHING
+        return f"its client passenger, {route.client_passenger}, is paused" if paused else ""
+
     async def _run_trip(self, bus_ticket: BusTicket, log: Log) -> TripRecord:
         return await self._trips_start_at().run_trip(bus_ticket, log)
 
@@ -588,6 +623,9 @@ class Dispatcher:
                 deed=f"set a step {arguments['status']}",
                 on=f"{arguments['step_name']} of {arguments['internal_id']}",
             )
+        elif verb == "circumstances":
+            around = self.circumstances(self._roster.client_id(client_id), **arguments)
+            return {name: getattr(around, name) for name in ("state", "paused", "is_travelling", "next_due_at")}
         elif verb == "export":
             module, options, folder = (arguments[name] for name in ("database_module", "database_arguments", "folder"))
             copied = await self.export(client_id, module, options, folder=Path(folder))

@@ -21,17 +21,18 @@ class Order:
 
     def is_held_back(self, entry: QueueEntry) -> bool:
         """Whether an earlier passenger with its key is not delivered yet."""
-        first = self._first.get(self._key(entry)) if self else None
+        first = self._first.get(self.key(entry)) if self else None
         return first is not None and first is not entry and first.status is not QueueStatus.COMPLETE
 
     def passed(self, entry: QueueEntry) -> None:
         """It had its turn, in pull order; delivered or not."""
         if self and not self.is_held_back(entry):
-            key = self._key(entry)
+            key = self.key(entry)
             if entry.status is QueueStatus.COMPLETE:
                 self._first.pop(key, None)
             else:
                 self._first[key] = entry
 
-    def _key(self, entry: QueueEntry) -> bytes:
+    def key(self, entry: QueueEntry) -> bytes:
+        """What it has in common with those that it waits for."""
         return orjson.dumps(entry.properties.get(self._property_name), option=orjson.OPT_SORT_KEYS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,8 +17,23 @@ _STATES = {
     DispatcherState.PAUSED: "the dispatcher is paused",
     DispatcherState.STOPPING: "the dispatcher is shutting down",
 }
+_KINDS = {
+    StepKind.NOTIFICATION: "the notification by puller",
+    StepKind.PROCESSOR: "processor",
+    StepKind.PUSHER: "pusher",
+}
 LONGEST_ERROR = 300
 """Characters of an error that the sentence has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hindrances:
+    """What is stored beside a passenger and keeps it from being delivered."""
+
+    breakers: Mapping[str, Breaker] = field(default_factory=dict[str, Breaker])
+    """The open breakers of its client passenger, by step name."""
+    held_back_by: str = ""
+    """The earlier passenger with the same key that it waits for; empty when there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,83 +48,104 @@ class Circumstances:
     """Whether a trip of its client passenger is under way."""
     next_due_at: datetime | None = None
     """When the next one is due."""
-    breakers: Mapping[str, Breaker] = field(default_factory=dict[str, Breaker])
-    """The open breakers of its client passenger, by step name."""
-    held_back_by: str = ""
-    """The earlier passenger with the same key that it waits for; empty when there is none."""
+    hindrances: Hindrances = field(default_factory=Hindrances)
 
 
-def why_not_delivered(entry: QueueEntry, circumstances: Circumstances) -> str:
+def why_not_delivered(entry: QueueEntry, circumstances: Circumstances, name_of: Callable[[str], str] = str) -> str:
     """The one reason that a person should know first: what needs a decision, then what holds everything, then the step.
 
-    Times are local.
+    One line, whatever the errors hold. Times are local. `name_of` is how a step is called.
     """
     if entry.status is QueueStatus.COMPLETE:
         return "It is delivered." if entry.pushers else "Everything is done for it."
-    step = _step_that_matters(entry)
-    if step.waits_for_a_person:
-        return _decision(step)
-    if circumstances.state in _STATES:
-        return f"Waiting: {_STATES[circumstances.state]}.{_so_far(step)}"
-    if circumstances.paused:
-        return f"Waiting: {circumstances.paused}.{_so_far(step)}"
-    if circumstances.held_back_by:
-        return f"Waiting for {circumstances.held_back_by}, which is to be delivered before it."
-    return _step(step, circumstances)
+    return _Sentence(entry, circumstances, name_of).text()
 
 
-def _step_that_matters(entry: QueueEntry) -> Step:
+class _Sentence:
+    def __init__(self, entry: QueueEntry, circumstances: Circumstances, name_of: Callable[[str], str]) -> None:
+        self._around = circumstances
+        self._breakers = circumstances.hindrances.breakers
+        self._step = _step_that_matters(entry, self._breakers)
+        self._name = f"{_KINDS[self._step.kind]} {_in_a_line(name_of(self._step.name))}"
+
+    def text(self) -> str:
+        step, around = self._step, self._around
+        if step.waits_for_a_person:
+            return _ended(self._decision())
+        held = _STATES.get(around.state) or _in_a_line(around.paused)
+        if held:
+            return _ended(f"Waiting: {held}{self._so_far('; ')}")
+        before = _in_a_line(around.hindrances.held_back_by)
+        if before and step.kind is not StepKind.NOTIFICATION:
+            return _ended(f"Waiting for {before}, which is to be delivered before it")
+        return _ended(self._waits_for_the_step())
+
+    def _decision(self) -> str:
+        """The choice stands first: an error may be long."""
+        needed = "Needs a decision (try it again, or set it complete)"
+        if self._step.status is QueueStatus.UNKNOWN:
+            return f"{needed}: the outcome of {self._name} is unknown: {self._error}"
+        times = {0: "", 1: " once"}.get(self._step.attempts, f" {self._step.attempts} times, at last")
+        return f"{needed}: {self._name} failed{times}: {self._error}"
+
+    def _waits_for_the_step(self) -> str:
+        step, around, moment = self._step, self._around, self._around.moment
+        breaker = self._breakers.get(step.name)
+        if breaker is not None and breaker.opened_at is not None:
+            until = f", tried again at {_clock(breaker.try_at, moment)}" if breaker.try_at else ""
+            error = _first_line(breaker.error)
+            return f"Waiting: breaker of {self._name} open since {_clock(breaker.opened_at, moment)}{until}: {error}"
+        if step.status is QueueStatus.RUNNING:
+            if around.is_travelling:
+                return f"On its way: {self._name} has it"
+            return f"Waiting: {self._name} was interrupted; the next trip finds out what came of it"
+        if step.next_attempt_at is not None and step.next_attempt_at > moment:
+            at = max(step.next_attempt_at, around.next_due_at or step.next_attempt_at)
+            return f"Waiting for attempt {step.attempts + 1} of {self._name} at {_clock(at, moment)}: {self._error}"
+        if around.is_travelling:
+            return f"On its way: a trip is under way, and {self._name} is next{self._so_far('; ')}"
+        said = _in_a_line(step.note)
+        return f"Waiting for {self._name} on {self._next_trip()}{f' ({said})' if said else ''}{self._so_far('; ')}"
+
+    def _next_trip(self) -> str:
+        due_at, moment = self._around.next_due_at, self._around.moment
+        if due_at is None:
+            return "the next trip"
+        return f"the next trip at {_clock(due_at, moment)}" if due_at > moment else "the next trip, which is due"
+
+    def _so_far(self, joint: str) -> str:
+        if not self._step.error:
+            return ""
+        attempt = f"attempt {self._step.attempts} of " if self._step.attempts else ""
+        return f"{joint}{attempt}{self._name} failed: {self._error}"
+
+    @property
+    def _error(self) -> str:
+        return _first_line(self._step.error)
+
+
+def _step_that_matters(entry: QueueEntry, breakers: Mapping[str, Breaker]) -> Step:
     """What keeps the passenger from being complete: the first notification or processor that is not done; of pushers,
-    one that needs a decision, then one that has failed."""
+    one that needs a decision, then one whose breaker is open, then one that has failed."""
     open_steps = [step for step in entry.steps() if not step.complete]
     first = open_steps[0]
     if first.kind is not StepKind.PUSHER:
         return first
-    return min(open_steps, key=lambda step: (not step.waits_for_a_person, not step.error))
+    return min(open_steps, key=lambda step: (not step.waits_for_a_person, step.name not in breakers, not step.error))
 
 
-def _decision(step: Step) -> str:
-    name = _named(step)
-    if step.status is QueueStatus.UNKNOWN:
-        return f"Needs a decision: the outcome of {name} is unknown, {_error(step)}."
-    times = "once" if step.attempts == 1 else f"{step.attempts} times"
-    return f"Needs a decision: {name} failed {times}, at last with: {_error(step)}"
+def _in_a_line(text: str) -> str:
+    return " ".join(text.split())
 
 
-def _step(step: Step, circumstances: Circumstances) -> str:
-    name, moment = _named(step), circumstances.moment
-    breaker = circumstances.breakers.get(step.name)
-    if breaker is not None and breaker.opened_at is not None:
-        until = f", tried again at {_clock(breaker.try_at, moment)}" if breaker.try_at else ""
-        return f"Waiting: breaker of {name} open since {_clock(breaker.opened_at, moment)}{until}: {breaker.error}"
-    if step.status is QueueStatus.RUNNING and not circumstances.is_travelling:
-        return f"Waiting: {name} was interrupted; the next trip finds out what came of it."
-    if step.next_attempt_at is not None and step.next_attempt_at > moment:
-        at = _clock(step.next_attempt_at, moment)
-        return f"Waiting for attempt {step.attempts + 1} of {name} at {at}: {_error(step)}"
-    if circumstances.is_travelling:
-        return f"On its way: a trip is under way and {name} is next.{_so_far(step)}"
-    at = f" at {_clock(circumstances.next_due_at, moment)}" if circumstances.next_due_at else ""
-    if step.note:
-        return f"Waiting for the next trip{at}: {name} says: {step.note}"
-    return f"Waiting for {name} on the next trip{at}.{_so_far(step)}"
+def _first_line(error: str) -> str:
+    lines = error.strip().splitlines()
+    line = _in_a_line(lines[0]) if lines else ""
+    return f"{line[:LONGEST_ERROR]}…" if len(line) > LONGEST_ERROR else line or "no reason was given"
 
 
-def _so_far(step: Step) -> str:
-    return f" Attempt {step.attempts} of {_named(step)} failed: {_error(step)}" if step.error else ""
-
-
-def _named(step: Step) -> str:
-    kinds = {
-        StepKind.NOTIFICATION: "the notification of",
-        StepKind.PROCESSOR: "processor",
-        StepKind.PUSHER: "pusher",
-    }
-    return f"{kinds[step.kind]} {step.name}"
-
-
-def _error(step: Step) -> str:
-    return step.error.partition("\n")[0][:LONGEST_ERROR]
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "!", "?", "…")) else f"{sentence}."
 
 
 def _clock(at: datetime, moment: datetime) -> str:

@@ -14,3 +14,5 @@ class BreakerChange:
     opened: bool
     reason: str
     """A sentence for a person."""
+    client_id: str = ""
+    """Whose; known to whoever hears of it from the dispatcher."""

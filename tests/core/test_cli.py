@@ -44,7 +44,7 @@ class Shy(Puller):
         return []
 """
 
-COMMANDS = {"run", "drive", "expedite", "export", "new", "check", "queue", "queue-set", "logs", "peek"}
+COMMANDS = {"run", "drive", "expedite", "export", "new", "check", "queue", "queue-set", "why", "logs", "peek"}
 COMMANDS |= {"pause", "resume", "schedule", "missed", "halt", "release"}
 
 

@@ -1,0 +1,66 @@
+"""What is stored beside a passenger and bears on its delivery: open breakers, and who stands before it."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from databus_core.engine.guard import breakers_of
+from databus_core.engine.order import Order
+from databus_core.engine.why import Hindrances
+from databus_core.errors import DamagedError, NotFoundError
+from databus_core.model.client import Client
+from databus_core.model.queue_entry import QueueEntry, QueueStatus
+from databus_core.plugins.database import Database
+
+LOOKED_AT = 1000
+"""How many of the oldest open passengers of a client passenger are looked at for one that holds others back."""
+
+
+class Inquiry:
+    """About passengers of one client, as they are stored while it is used; in a worker thread."""
+
+    def __init__(self, database: Database, client_id: str, client: Client) -> None:
+        """`client`: its configuration. Raises DatabaseError."""
+        self._database = database
+        self._client_id = client_id
+        self._client = client
+        self._states = database.states(client_id)
+        self._lines: dict[str, _Line] = {}
+
+    def hindrances(self, entry: QueueEntry) -> Hindrances:
+        """What keeps this passenger. Raises DatabaseError."""
+        breakers = breakers_of(self._states, entry.client_passenger)
+        return Hindrances(breakers, self._held_back_by(entry))
+
+    def _held_back_by(self, entry: QueueEntry) -> str:
+        name = entry.client_passenger
+        route = self._client.passenger(name)
+        if route is None or not route.ordered_by or entry.status is QueueStatus.COMPLETE:
+            return ""
+        if name not in self._lines:
+            self._lines[name] = _Line(self._database, self._client_id, name, Order(route.ordered_by))
+        return self._lines[name].before(entry)
+
+
+class _Line:
+    """The open passengers of one client passenger in pull order, read no further than they are asked for."""
+
+    def __init__(self, database: Database, client_id: str, client_passenger: str, order: Order) -> None:
+        self._database = database
+        self._client_id = client_id
+        self._order = order
+        self._ids = islice(database.open_ids(client_id, client_passenger), LOOKED_AT)
+        self._first: dict[bytes, QueueEntry] = {}
+        """The first one of each key, of those read so far."""
+
+    def before(self, entry: QueueEntry) -> str:
+        """The first passenger with the same key, when that is another one; else empty."""
+        key = self._order.key(entry)
+        while key not in self._first and (internal_id := next(self._ids, None)) is not None:
+            try:
+                other = self._database.entry(self._client_id, internal_id)
+            except (NotFoundError, DamagedError):  # it is purged meanwhile, or holds nobody back
+                continue
+            self._first.setdefault(self._order.key(other), other)
+        first = self._first.get(key)
+        return "" if first is None or first.internal_id == entry.internal_id else str(first)
