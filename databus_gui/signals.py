@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
+from databus_core.model.breaker_change import BreakerChange
 from databus_core.model.client import Client, ClientPassenger
 from databus_core.model.log import Log, LogEntry
 from databus_core.plugins.observer import Change, DispatcherObserver, DispatcherState
@@ -27,6 +28,8 @@ class DispatcherSignals(QObject):
     """Log, list[LogEntry]: all that a running trip wrote since the last batch, in order"""
     trip_complete = Signal(object, object, object)
     """Client, ClientPassenger, Log"""
+    breaker_changed = Signal(object, object, object)
+    """Client, ClientPassenger, BreakerChange"""
     changed = Signal(object, str)
     """Change, client id (empty for what belongs to no client): once per batch, however often it happened"""
     failed = Signal(str)
@@ -67,6 +70,9 @@ class SignalObserver(DispatcherObserver):
 
     def trip_complete(self, client: Client, client_passenger: ClientPassenger, log: Log) -> None:
         self._add(self._signals.trip_complete.emit, client, client_passenger, log)
+
+    def breaker_changed(self, client: Client, client_passenger: ClientPassenger, change: BreakerChange) -> None:
+        self._add(self._signals.breaker_changed.emit, client, client_passenger, change)
 
     def changed(self, change: Change, client_id: str) -> None:
         if (change, client_id) not in self._changes:

@@ -57,7 +57,7 @@ def why_not_delivered(entry: QueueEntry, circumstances: Circumstances, name_of: 
     One line, whatever the errors hold. Times are local. `name_of` is how a step is called.
     """
     if entry.status is QueueStatus.COMPLETE:
-        return "It is delivered." if entry.pushers else "Everything is done for it."
+        return _done(entry, circumstances.moment)
     return _Sentence(entry, circumstances, name_of).text()
 
 
@@ -122,6 +122,15 @@ class _Sentence:
     @property
     def _error(self) -> str:
         return _first_line(self._step.error)
+
+
+def _done(entry: QueueEntry, moment: datetime) -> str:
+    """When; and why its pushers are complete where it was not they who delivered it: left out, set by hand."""
+    at = f" at {_clock(entry.completed_at, moment)}" if entry.completed_at else ""
+    notes = [_in_a_line(step.note) for step in entry.pushers]
+    if notes and all(notes):
+        return _ended(f"Done{at}: {notes[0]}")
+    return f"{'Delivered' if notes else 'Done'}{at}."
 
 
 def _step_that_matters(entry: QueueEntry, breakers: Mapping[str, Breaker]) -> Step:

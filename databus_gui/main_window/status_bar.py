@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QMessageBox, QStatusBar, QWidget
 
+from databus_core.model.breaker_change import BreakerChange
 from databus_core.model.client import Client, ClientPassenger
 from databus_core.model.clock import now
 from databus_core.model.log import Log
@@ -40,8 +41,9 @@ class StatusBar(QStatusBar):
         self._error = LastError()
         self._error.clicked.connect(self._open_error)
         self._error.dismissed.connect(self._on_dismissed)
-        self._failures: dict[tuple[str, str], Failure] = {}
-        """The last failure of each client passenger that has not travelled well since, the newest one at the end."""
+        self._failures: dict[tuple[str, ...], Failure] = {}
+        """The last failure of each client passenger that has not travelled well since, and of each of its pushers that
+        is spared; the newest one at the end."""
         self._telling = Telling()
         self._said = Said()
         for widget in (self._sign, self._state, self._trips, self._said):
@@ -51,6 +53,7 @@ class StatusBar(QStatusBar):
         signals.state_changed.connect(self._on_state_changed)
         signals.trip_started.connect(self._show_trips)
         signals.trip_complete.connect(self._on_trip_complete)
+        signals.breaker_changed.connect(self._on_breaker_changed)
         signals.failed.connect(self._on_failed)
         session.said.connect(self._said.say)
         self._on_state_changed(session.dispatcher.state)
@@ -77,14 +80,22 @@ class StatusBar(QStatusBar):
             failure = Failure(error.at, short, f"{client_id} / {name}: {error.message}", log)
         self._take((client_id, name), failure)
 
+    def _on_breaker_changed(self, _client: Client, client_passenger: ClientPassenger, change: BreakerChange) -> None:
+        client_id, name = change.client_id, client_passenger.name
+        failure = None
+        if change.opened:
+            short = f"{client_id} / {self._session.names.short(name)}: {change.reason}"
+            failure = Failure(now(), short, f"{client_id} / {name}: {change.reason}")
+        self._take((client_id, name, change.pusher), failure)
+
     def _on_failed(self, message: str) -> None:
         self._take(("", ""), Failure(now(), message, message))
 
-    def _take(self, route: tuple[str, str], failure: Failure | None) -> None:
+    def _take(self, where: tuple[str, ...], failure: Failure | None) -> None:
         """What failed there before is over: it failed again, or went well."""
-        self._failures.pop(route, None)
+        self._failures.pop(where, None)
         if failure is not None:
-            self._failures[route] = failure
+            self._failures[where] = failure
         self._error.show_failure(self._failure)
 
     @property

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QLabel
 
+from databus_core.engine.breaker import Breaker
+from databus_core.engine.guard import breakers_of
 from databus_core.engine.roster import TimetableRow
 from databus_core.engine.storage import Storage
 from databus_core.model.client import ROOT, ClientPassenger
 from databus_core.model.clock import now
 from databus_core.model.log import MessageType
 from databus_core.model.missed import MissedTrips
+from databus_core.model.passenger import Json
 from databus_core.model.plugin_state import PluginState
 from databus_core.model.query import QueueCounts, Rows
 from databus_core.model.route_state import RoutePause
@@ -28,8 +31,9 @@ from databus_gui.slots import async_slot
 from databus_gui.tables.model import Column, Mark, PageRequest, TableModel
 from databus_gui.tables.view import TableView
 from databus_gui.theme import Meaning, icon
+from databus_gui.widgets.long_text import clipped
 from databus_gui.widgets.schedule_words import schedule_details
-from databus_gui.widgets.words import ago, countdown, duration, local_time_with_zone
+from databus_gui.widgets.words import ago, countdown, duration, local_time, local_time_with_zone
 from databus_gui.widgets.words import size as size_in_words
 
 SECOND_MS = 1000
@@ -64,6 +68,8 @@ class PassengerRow:
     """Its ledger, what was noticed last first."""
     quarantined: tuple[PluginState, ...] = ()
     """Its plug-ins that are called no more, because they crashed too often."""
+    breakers: Mapping[str, Breaker] = field(default_factory=dict[str, Breaker])
+    """The open ones, by pusher."""
 
     @property
     def route(self) -> tuple[str, str]:
@@ -83,6 +89,7 @@ class _Stored:
     counts: dict[str, QueueCounts]
     space: dict[str, Space]
     missed: list[MissedTrips]
+    states: dict[str, Json]
 
 
 class PassengersPage(Page):
@@ -120,6 +127,7 @@ class PassengersPage(Page):
         signals = self.session.signals
         signals.trip_started.connect(self.request_refresh)
         signals.trip_complete.connect(self.request_refresh)
+        signals.breaker_changed.connect(self.request_refresh)
         signals.state_changed.connect(self._on_state)
 
     def _columns(self) -> list[Column[PassengerRow]]:
@@ -132,7 +140,7 @@ class PassengersPage(Page):
             ),
             Column(
                 key="state", title=tr("State"), text=lambda row: self._state(row)[0], width=132,
-                mark=lambda row: self._state(row)[1], tooltip=_state_tip,
+                mark=lambda row: self._state(row)[1], tooltip=self._state_tip,
             ),
             Column(
                 key="result", title=tr("Last result"), text=_result, width=95, mark=_result_mark, tooltip=_result_tip,
@@ -178,7 +186,9 @@ class PassengersPage(Page):
         def read(storage: Storage) -> tuple[dict[str, _Stored], int]:
             database = storage.database
             stored = {
-                each: _Stored(database.queue_counts(each), database.space(each), database.missed(each))
+                each: _Stored(
+                    database.queue_counts(each), database.space(each), database.missed(each), database.states(each)
+                )
                 for each in clients
             }
             return stored, database.whole_size()
@@ -222,9 +232,25 @@ class PassengersPage(Page):
         if row.timetable.pause is not RoutePause.NONE:
             word = tr("paused" if row.timetable.pause is RoutePause.EVERYTHING else "intake paused")
             return word, Mark("mdi6.pause-circle", Meaning.CAUTION)
+        if row.breakers:
+            return tr("breaker open"), Mark("mdi6.power-plug-off-outline", Meaning.CAUTION)
         if self._due_at(row) is None:
             return tr("at rest"), Mark("mdi6.pause-circle-outline", Meaning.WAITING)
         return tr("scheduled"), Mark("mdi6.clock-outline", Meaning.WAITING)
+
+    def _state_tip(self, row: PassengerRow) -> str:
+        """Which plug-ins are in quarantine; which pushers are spared, since when and why."""
+        spared = (
+            tr(
+                "{pusher} is spared since {since}, tried again from {at} on: {error}",
+                pusher=self.session.names.short(name),
+                since=local_time(breaker.opened_at),
+                at=local_time(breaker.try_at),
+                error=clipped(breaker.error),
+            )
+            for name, breaker in row.breakers.items()
+        )
+        return "\n".join([*(f"{state}." for state in row.quarantined), *spared])
 
     def _next(self, row: PassengerRow) -> str:
         due_at = self._due_at(row)
@@ -339,17 +365,14 @@ def _row(row: TimetableRow, stored: _Stored, quarantined: Mapping[str, PluginSta
     name = row.client_passenger.name
     missed = tuple(each for each in stored.missed if each.client_passenger == name)
     counts, space = stored.counts.get(name, QueueCounts()), stored.space.get(name, Space())
-    return PassengerRow(row, counts, space, missed, _of(row.client_passenger, quarantined))
+    quarantined_ones = _of(row.client_passenger, quarantined)
+    return PassengerRow(row, counts, space, missed, quarantined_ones, breakers_of(stored.states, name))
 
 
 def _of(passenger: ClientPassenger, quarantined: Mapping[str, PluginState]) -> tuple[PluginState, ...]:
     """Those of the client's plug-ins in quarantine that this client passenger has."""
     listed = (*passenger.pullers, *passenger.processors, *passenger.pushers)
     return tuple(quarantined[each.step_name] for each in listed if each.step_name in quarantined)
-
-
-def _state_tip(row: PassengerRow) -> str:
-    return "\n".join(f"{state}." for state in row.quarantined)
 
 
 def _schedule(row: PassengerRow) -> str:

@@ -44,9 +44,23 @@ def open_breaker(**others: object) -> Breaker:
     return Breaker(**(fields | others))  # type: ignore[arg-type]
 
 
-def test_what_is_delivered() -> None:
-    assert why_not_delivered(completed(ready()), around()) == "It is delivered."
-    assert why_not_delivered(completed(entry(pushers=[])), around()) == "Everything is done for it."
+def test_what_is_delivered_is_told_with_its_time() -> None:
+    assert why_not_delivered(completed(ready(), minutes(-3)), around()) == f"Delivered at {clock(minutes(-3))}."
+    assert why_not_delivered(completed(entry(pushers=[]), minutes(-3)), around()) == f"Done at {clock(minutes(-3))}."
+    old = completed(ready())
+    for step in old.steps():
+        step.completed_at = None
+    assert why_not_delivered(old, around()) == "Delivered."
+
+
+def test_what_was_left_out_is_not_called_delivered() -> None:
+    made = ready()
+    for step in made.pushers:
+        step.finish("left out by plugins.filter: it has no order")
+        step.completed_at = minutes(-3)
+    made.notification.completed_at = made.processors[0].completed_at = minutes(-4)
+    expected = f"Done at {clock(minutes(-3))}: left out by plugins.filter: it has no order."
+    assert why_not_delivered(made, around()) == expected
 
 
 NOTIFICATION = "the notification by puller plugins.shop"
@@ -248,7 +262,7 @@ def test_it_is_always_one_line_that_ends_and_names_the_step_that_matters(
     assert told.endswith((".", "!", "?", "…"))
     open_steps = [step for step in made.steps() if not step.complete]
     if not open_steps:
-        assert told in {"It is delivered.", "Everything is done for it."}
+        assert told.startswith(("Delivered", "Done"))
         return
     waiting = [step for step in (made.notification, *made.processors) if not step.complete][:1] or open_steps
     candidates = [step for step in waiting if step.waits_for_a_person] or waiting

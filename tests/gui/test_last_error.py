@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QLabel, QMessageBox, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
 from databus_core import Passenger
+from databus_core.engine.timetable import Route
+from databus_core.model.breaker_change import BreakerChange
 from databus_core.model.log import Log
 from databus_core.model.ticket import DispatcherTicket
 from databus_gui.main_window import MainWindow
@@ -163,3 +165,34 @@ def test_a_known_error_does_not_hide_a_new_one(
     refused.remove("2")
     drive()
     says(qtbot, window, "number 1")
+
+
+def test_a_spared_pusher_is_told_once_until_it_takes_passengers_again(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path, stage: Stage, run: Callable
+) -> None:
+    crm = stage.pusher("crm", breaker={"failures": 1, "wait": "1 h"})
+    route = stage.client_passenger(pushers=[crm], sync_frequency=60)
+    window = open_window(ticket_with(tmp_path / "breaker", acme=[route], root=[]))
+    told: list[BreakerChange] = []
+    window.session.signals.breaker_changed.connect(lambda _client, _passenger, change: told.append(change))
+
+    def shut(*_: object) -> None:
+        raise ConnectionError("crm is down")
+
+    def drive_again() -> None:
+        begun = len(complete)
+        window.session.dispatcher._traffic.depart(Route("acme", "orders"))  # as by the timetable: waits are kept
+        qtbot.waitUntil(lambda: len(complete) > begun)
+
+    complete: list[Log] = []
+    window.session.signals.trip_complete.connect(lambda _client, _passenger, log: complete.append(log))
+    stage.waiting, stage.on_push = ["1", "2"], shut
+    run(window.session.dispatcher.drive("acme", "orders"))
+    qtbot.waitUntil(lambda: len(told) == 1)
+    drive_again()  # without an error, as nothing is pushed
+    says(qtbot, window, "acme / orders: crm is spared after 1 like failure in a row: ConnectionError")
+    assert not complete[-1].has_errors
+    stage.on_push = lambda *_: None
+    run(window.session.dispatcher.drive("acme", "orders"))
+    qtbot.waitUntil(lambda: not link(window).isVisible())
+    assert [change.opened for change in told] == [True, False]

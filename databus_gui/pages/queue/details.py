@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
@@ -20,14 +20,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from databus_core.engine.inquiry import Inquiry
 from databus_core.engine.storage import Storage
+from databus_core.engine.why import Hindrances, why_not_delivered
 from databus_core.errors import AttachmentError, DatabusError, NotFoundError
+from databus_core.model.client import Client
 from databus_core.model.passenger import title_in
 from databus_core.model.query import LogQuery, LogRow
-from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step, StepKind
+from databus_core.model.queue_entry import DECISION_NEEDED, QueueEntry, QueueStatus, Step
 from databus_core.plugins.observer import Change
 from databus_gui.i18n import tr
-from databus_gui.names import ShortNames
 from databus_gui.pages.queue.properties import Properties, says_something
 from databus_gui.pages.queue.step_row import StepRow
 from databus_gui.session import Session
@@ -35,19 +37,17 @@ from databus_gui.slots import async_slot
 from databus_gui.theme import Meaning, icon
 from databus_gui.widgets.attachments import AttachmentRow
 from databus_gui.widgets.box import Box
-from databus_gui.widgets.long_text import clipped
 from databus_gui.widgets.words import ago, breakable, local_time
 
 SECOND_MS = 1000
 LOGS_SHOWN = 20
 """Newest logs of a passenger that are listed."""
-ERROR_SHOWN = 300
-"""Letters of an error that stand at the top; its step has all of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
     entry: QueueEntry
+    hindrances: Hindrances
     sizes: list[int | None]
     """Bytes of each attachment; None where its content is lost."""
     logs: list[tuple[str, LogRow | None]]
@@ -99,16 +99,14 @@ class Details(QScrollArea):
         self._ids.setObjectName("hint")
         for label in (self._head, self._ids):
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._sentence = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
-        self._error = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText, textInteractionFlags=selectable)
-        self._error.setProperty("meaning", Meaning.BAD.value)
+        self._sentence = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText, textInteractionFlags=selectable)
         self._steps = Box(tr("Steps"))
         self._attachments = Box(tr("Attachments"))
         self._properties = Box(tr("Properties"))
         self._logs = Box(tr("Logs"))
         self._boxes = (self._steps, self._attachments, self._properties, self._logs)
         column.addLayout(title)
-        for widget in (self._sentence, self._error, self._ids, *self._boxes):
+        for widget in (self._sentence, self._ids, *self._boxes):
             column.addWidget(widget)
         column.addStretch(1)
         self.setWidget(self._content)
@@ -125,9 +123,8 @@ class Details(QScrollArea):
         self._internal_id, self._shown, self._in_hand, self._step_rows = "", None, None, []
         self._head.clear()
         self._copy.hide()
-        self._error.hide()
         self._ids.clear()
-        self._sentence.setText(tr("Choose a passenger to see its steps, attachments and logs."))
+        self._say(tr("Choose a passenger to see its steps, attachments and logs."))
         for box in self._boxes:
             box.clear()
             box.hide()
@@ -146,11 +143,12 @@ class Details(QScrollArea):
         if not internal_id:
             return
         try:
-            found = await self._session.read(lambda storage: _find(storage, client_id, internal_id))
+            client = self._session.dispatcher.clients.get(client_id, Client())
+            found = await self._session.read(lambda storage: _find(storage, client_id, client, internal_id))
         except NotFoundError:
             if internal_id == self._internal_id:
                 self.clear()
-                self._sentence.setText(tr("This passenger is no longer in the queue."))
+                self._say(tr("This passenger is no longer in the queue."))
             return
         if internal_id == self._internal_id and found != self._shown:
             self._shown = found
@@ -183,8 +181,6 @@ class Details(QScrollArea):
         self._sentence.setToolTip(failing.name if failing is not None else "")
         self._ids.clear()
         self._tell_times()
-        self._error.setText(clipped(failing.error, ERROR_SHOWN) if failing is not None else "")
-        self._error.setVisible(failing is not None)
         self._step_rows = [StepRow(step, names) for step in entry.steps()]
         for row in self._step_rows:
             row.status_wanted.connect(self._take_in_hand)
@@ -215,7 +211,18 @@ class Details(QScrollArea):
         )
         if not self._ids.hasSelectedText():  # a person copies from it
             self._ids.setText(ids)
-        self._sentence.setText(breakable(where_it_stands(entry, names)))
+        around = self._session.dispatcher.circumstances(self._client_id, entry.client_passenger)
+        around = replace(around, hindrances=self._shown.hindrances)
+        self._say(why_not_delivered(entry, around, names.short), needs_decision=entry.status in DECISION_NEEDED)
+
+    def _say(self, sentence: str, *, needs_decision: bool = False) -> None:
+        """At the top, where a person looks first."""
+        meaning = Meaning.BAD.value if needs_decision else None
+        if self._sentence.property("meaning") != meaning:
+            self._sentence.setProperty("meaning", meaning)
+            self._sentence.style().polish(self._sentence)
+        if not self._sentence.hasSelectedText():  # a person copies from it
+            self._sentence.setText(breakable(sentence))
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -282,8 +289,9 @@ class Details(QScrollArea):
             await self.refresh()
 
 
-def _find(storage: Storage, client_id: str, internal_id: str) -> _Found:
+def _find(storage: Storage, client_id: str, client: Client, internal_id: str) -> _Found:
     entry = storage.database.entry(client_id, internal_id)
+    hindrances = Inquiry(storage.database, client_id, client).hindrances(entry)
     sizes: list[int | None] = []
     for attachment in entry.attachments:
         try:
@@ -294,25 +302,4 @@ def _find(storage: Storage, client_id: str, internal_id: str) -> _Found:
     for log_id in reversed(entry.log_ids[-LOGS_SHOWN:]):
         found = storage.database.log_rows(LogQuery(client_id=client_id, text=log_id, limit=1)).rows
         logs.append((log_id, found[0] if found else None))
-    return _Found(entry, sizes, logs)
-
-
-def where_it_stands(entry: QueueEntry, names: ShortNames) -> str:
-    """One sentence that says how far the passenger has come and what comes next."""
-    if entry.status is QueueStatus.COMPLETE:
-        at = entry.completed_at
-        return tr("Everything is done.") if at is None else tr("Everything is done since {at}.", at=local_time(at))
-    failing = entry.failing
-    if failing is not None:
-        return tr(
-            "{step} failed {time}; it is tried again on the next trip.",
-            step=names.short(failing.name),
-            time=ago(failing.error_at),
-        )
-    step = next(step for step in entry.steps() if not step.complete)
-    what = {
-        StepKind.NOTIFICATION: tr("Next, the source system is told that it is seated."),
-        StepKind.PROCESSOR: tr("Next, {step} processes it.", step=names.short(step.name)),
-        StepKind.PUSHER: tr("Next, {step} delivers it.", step=names.short(step.name)),
-    }[step.kind]
-    return f"{what} {step.note}".strip()
+    return _Found(entry, hindrances, sizes, logs)

@@ -23,6 +23,9 @@ class Show(StrEnum):
     WAITING = "waiting"
     """Incomplete, and nothing went wrong."""
     FAILING = "failing"
+    """Incomplete with an error, whether it is tried again or not."""
+    DECISION = "decision"
+    """Failing, and nothing more is done before a person decides."""
     COMPLETE = "complete"
 
 
@@ -30,12 +33,14 @@ _CHIPS = (
     Chip(Show.ALL, "All", "mdi6.tray-full"),
     Chip(Show.WAITING, "Waiting", "mdi6.clock-outline", Meaning.WAITING),
     Chip(Show.FAILING, "Failing", "mdi6.alert-circle", Meaning.BAD),
+    Chip(Show.DECISION, "Needs decision", "mdi6.account-question", Meaning.BAD),
     Chip(Show.COMPLETE, "Complete", "mdi6.check-circle", Meaning.GOOD),
 )
 _CONDITIONS: dict[Show, tuple[QueueStatus | None, bool | None]] = {
     Show.ALL: (None, None),
     Show.WAITING: (QueueStatus.INCOMPLETE, False),
     Show.FAILING: (QueueStatus.INCOMPLETE, True),
+    Show.DECISION: (QueueStatus.INCOMPLETE, True),
     Show.COMPLETE: (QueueStatus.COMPLETE, None),
 }
 
@@ -66,6 +71,7 @@ class FilterBar(QWidget):
             client_passenger=self.passenger.name,
             status=status,
             has_error=has_error,
+            needs_decision=self.chips.value is Show.DECISION,
             pulled_from=self.date.since,
             text=self.search.words,
         )

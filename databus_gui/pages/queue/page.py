@@ -240,6 +240,9 @@ class QueuePage(Page):
                 hidden=True,
             ),
             Column(
+                key="next_attempt", title=tr("Next attempt"), text=_next_attempt, width=154, hidden=True,
+            ),
+            Column(
                 key="internal_id", title=tr("Internal id"), text=lambda row: row.internal_id, width=260, hidden=True,
             ),
         ]  # fmt: skip
@@ -249,18 +252,29 @@ def _title(row: QueueRow) -> str:
     return f"{row.title}\n{row.external_id}" if row.title else row.external_id
 
 
+_COMPLETE = ("complete", Mark("mdi6.check-circle", Meaning.GOOD))
+_FAILED = ("failed", Mark("mdi6.close-octagon", Meaning.BAD))
+_UNKNOWN = ("unknown", Mark("mdi6.help-circle", Meaning.BAD))
+_FAILING = ("failing", Mark("mdi6.alert-circle", Meaning.BAD))
+_WAITING = ("waiting", Mark("mdi6.clock-outline", Meaning.WAITING))
+
+
+def _standing(row: QueueRow) -> tuple[str, Mark]:
+    sure = {QueueStatus.COMPLETE: _COMPLETE, QueueStatus.FAILED: _FAILED, QueueStatus.UNKNOWN: _UNKNOWN}
+    return sure.get(row.status) or (_FAILING if row.error else _WAITING)
+
+
 def _status(row: QueueRow) -> str:
-    if row.status is QueueStatus.COMPLETE:
-        return tr("complete")
-    return tr("failing") if row.error else tr("waiting")
+    return tr(_standing(row)[0])
 
 
 def _status_mark(row: QueueRow) -> Mark:
-    if row.status is QueueStatus.COMPLETE:
-        return Mark("mdi6.check-circle", Meaning.GOOD)
-    if row.error:
-        return Mark("mdi6.alert-circle", Meaning.BAD)
-    return Mark("mdi6.clock-outline", Meaning.WAITING)
+    return _standing(row)[1]
+
+
+def _next_attempt(row: QueueRow) -> str:
+    """When it is tried again; empty for what was never tried, is complete, or needs a decision."""
+    return local_time(row.due_at) if row.error and row.due_at != row.pulled_at else ""
 
 
 def _error(row: QueueRow) -> str:

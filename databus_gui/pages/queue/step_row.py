@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from databus_core.model.queue_entry import QueueStatus, Step, StepKind
 from databus_gui.i18n import count, tr
@@ -22,7 +22,7 @@ _KINDS = {
 
 
 class StepRow(QWidget):
-    """State, name, attempts, error; complete or incomplete by a click."""
+    """State, name, attempts, error; complete, incomplete or tried again by a click."""
 
     status_wanted = Signal(object, object)
     """Step, QueueStatus"""
@@ -36,16 +36,25 @@ class StepRow(QWidget):
         name.setToolTip(step.name)
         about = QLabel(_about(step, word), wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         about.setObjectName("hint")
-        self.button = QPushButton(tr("Set incomplete") if step.complete else tr("Set complete"))
-        self.button.setAccessibleName(f"{self.button.text()}: {step.name}")
-        self.button.clicked.connect(self._toggle)
+        self.button = self._setter(
+            tr("Set incomplete") if step.complete else tr("Set complete"),
+            QueueStatus.INCOMPLETE if step.complete else QueueStatus.COMPLETE,
+        )
+        buttons = QVBoxLayout()
+        buttons.setSpacing(2)
+        if step.waits_for_a_person:
+            again = self._setter(tr("Try again"), QueueStatus.INCOMPLETE)
+            again.setToolTip(tr("On the next trip, with all its attempts"))
+            buttons.addWidget(again)
+        buttons.addWidget(self.button)
+        buttons.addStretch(1)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 2)
         grid.setVerticalSpacing(1)
         grid.setColumnStretch(1, 1)
         grid.addWidget(state, 0, 0, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(name, 0, 1)
-        grid.addWidget(self.button, 0, 2, 2, 1, Qt.AlignmentFlag.AlignTop)
+        grid.addLayout(buttons, 0, 2, 2, 1)
         grid.addWidget(about, 1, 1)
         if step.error:
             error = QLabel(breakable(step.error), wordWrap=True, textFormat=Qt.TextFormat.PlainText)
@@ -53,14 +62,27 @@ class StepRow(QWidget):
             error.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             grid.addWidget(error, 2, 1, 1, 2)
 
-    def _toggle(self) -> None:
-        self.status_wanted.emit(self.step, QueueStatus.INCOMPLETE if self.step.complete else QueueStatus.COMPLETE)
-        self.button.setEnabled(False)  # until the panel shows the step anew
+    def _setter(self, text: str, status: QueueStatus) -> QPushButton:
+        button = QPushButton(text)
+        button.setAccessibleName(f"{text}: {self.step.name}")
+        button.clicked.connect(lambda: self._want(status))
+        return button
+
+    def _want(self, status: QueueStatus) -> None:
+        self.status_wanted.emit(self.step, status)
+        for button in self.findChildren(QPushButton):
+            button.setEnabled(False)  # until the panel shows the step anew
 
 
 def _state(step: Step) -> tuple[str, str, Meaning]:
     if step.complete:
         return tr("complete"), "mdi6.check-circle", Meaning.GOOD
+    if step.status is QueueStatus.FAILED:
+        return tr("failed, needs a decision"), "mdi6.close-octagon", Meaning.BAD
+    if step.status is QueueStatus.UNKNOWN:
+        return tr("outcome unknown, needs a decision"), "mdi6.help-circle", Meaning.BAD
+    if step.status is QueueStatus.RUNNING:
+        return tr("under way"), "mdi6.timer-sand", Meaning.CAUTION
     if step.error:
         return tr("failing"), "mdi6.alert-circle", Meaning.BAD
     return tr("waiting"), "mdi6.clock-outline", Meaning.WAITING
@@ -73,6 +95,8 @@ def _about(step: Step, word: str) -> str:
     at = step.completed_at or step.error_at
     if at is not None:
         parts.append(local_time(at).replace(" ", NO_BREAK))
+    if step.next_attempt_at is not None:
+        parts.append(tr("next attempt {at}", at=local_time(step.next_attempt_at).replace(" ", NO_BREAK)))
     if step.note:
         parts.append(step.note)
     return " · ".join(parts)

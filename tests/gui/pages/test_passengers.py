@@ -290,3 +290,24 @@ def test_schedules_are_sorted_by_how_often_they_come(
     page.model.sort([each.key for each in page.model.columns].index("schedule"))
     order = lambda: [page.model.row(n).route[1] for n in range(3) if page.model.row(n)]  # noqa: E731
     qtbot.waitUntil(lambda: order() == ["a", "b", "c"])
+
+
+def test_a_pusher_that_is_spared_is_shown_with_its_reason(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path, stage: Stage, run: Callable
+) -> None:
+    crm = stage.pusher("crm", breaker={"failures": 1, "wait": "1 h"})
+    window = open_window(ticket_with(tmp_path / "breaker", acme=[stage.client_passenger(pushers=[crm])], root=[]))
+    page = window.show_page("passengers")
+    assert isinstance(page, PassengersPage)
+    qtbot.waitUntil(lambda: page.model.total == 1)
+    stage.waiting, stage.on_push = ["1"], lambda *_: 1 / 0
+    run(window.session.dispatcher.drive("acme", "orders"))
+    qtbot.waitUntil(lambda: cells(page, "orders")["state"] == "breaker open")
+    state = next(column for column in page.model.columns if column.key == "state")
+    assert state.tooltip is not None
+    told = state.tooltip(page.model.row(0))
+    assert told.startswith("crm is spared since 20")
+    assert told.endswith(": ZeroDivisionError: division by zero")
+    stage.on_push = lambda *_: None
+    run(window.session.dispatcher.drive("acme", "orders"))
+    qtbot.waitUntil(lambda: cells(page, "orders")["state"] == "at rest")

@@ -25,14 +25,17 @@ from pytestqt.qtbot import QtBot
 
 from databus_core.database import sql
 from databus_core.database.sql import search_page
+from databus_core.engine.storage import Storage
 from databus_core.model import query
-from databus_core.model.query import PAGE
+from databus_core.model.clock import now
+from databus_core.model.query import PAGE, Query
 from databus_core.model.queue_entry import QueueStatus
 from databus_core.model.ticket import DispatcherTicket
 from databus_core.plugins.observer import Change
 from databus_gui.main_window import MainWindow
 from databus_gui.pages.page import REFRESH_MS
 from databus_gui.pages.queue import QueuePage
+from databus_gui.pages.queue.step_row import NO_BREAK
 from databus_gui.widgets.attachments import TEXT_SHOWN, AttachmentRow, TextView
 from databus_gui.widgets.long_text import LINE_SHOWN
 from databus_gui.widgets.words import local_time
@@ -107,7 +110,14 @@ def test_each_row_says_how_it_stands(page: QueuePage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "expected"), [("Complete", {"1", "4"}), ("Failing", {"2", "3"}), ("Waiting", set()), ("All", set("1234"))]
+    ("word", "expected"),
+    [
+        ("Complete", {"1", "4"}),
+        ("Failing", {"2", "3"}),
+        ("Waiting", set()),
+        ("Needs decision", set()),
+        ("All", set("1234")),
+    ],
 )
 def test_chips_filter(qtbot: QtBot, page: QueuePage, word: str, expected: set[str]) -> None:
     qtbot.mouseClick(chip(page, "Complete" if word == "All" else "All"), Qt.MouseButton.LeftButton)
@@ -157,6 +167,58 @@ def test_details_tell_each_step_its_error_and_attempts(qtbot: QtBot, page: Queue
     assert set(buttons(page.details, "Set complete")) == {"crm"}
 
 
+@pytest.fixture
+def undecided(qtbot: QtBot, page: QueuePage, run: Callable) -> QueuePage:
+    """Passenger 2 is out of attempts at crm, and of 3 nobody knows whether erp delivered it."""
+
+    def give_up(storage: Storage) -> None:
+        for row in storage.database.queue_rows(Query(client_id="acme", has_error=True)).rows:
+            entry = storage.database.entry("acme", row.internal_id)
+            for step in (*entry.processors, entry.pushers[0]):
+                step.finish()
+            if entry.external_id == "2":
+                entry.pushers[1].give_up("ValueError: no such customer")
+            else:
+                entry.pushers[0].doubt("its push was interrupted")
+            storage.database.update("acme", [entry])
+
+    run(page.session.change(give_up, Change.QUEUE))
+    qtbot.waitUntil(lambda: {row["status"] for row in rows(page)} == {"complete", "failed", "unknown"})
+    return page
+
+
+def test_what_needs_a_decision_has_a_chip_and_states_of_its_own(qtbot: QtBot, undecided: QueuePage) -> None:
+    assert {row["external_id"]: row["status"] for row in rows(undecided)}["3"] == "unknown"
+    qtbot.mouseClick(chip(undecided, "Needs decision"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: shown(undecided) == {"2", "3"})
+    choose(qtbot, undecided, "3")
+    said = texts(undecided.details)
+    assert any(text.startswith("Needs a decision (try it again, or set it complete): the outcome") for text in said)
+    assert any("outcome unknown, needs a decision" in text for text in said)
+
+
+def test_what_has_failed_is_tried_again_by_a_click(
+    qtbot: QtBot, undecided: QueuePage, stage: Stage, drive: Callable
+) -> None:
+    choose(qtbot, undecided, "2")
+    assert set(buttons(undecided.details, "Set complete")) == {"crm"}
+    qtbot.mouseClick(buttons(undecided.details, "Try again")["crm"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not buttons(undecided.details, "Try again"))
+    qtbot.waitUntil(lambda: {row["external_id"]: row["status"] for row in rows(undecided)}["2"] == "waiting")
+    drive()
+    assert stage.pushed.count(("crm", "2")) == 1
+    qtbot.waitUntil(lambda: any(text.startswith("Delivered at ") for text in texts(undecided.details)))
+
+
+def test_when_it_is_tried_again_is_told_by_its_row_and_its_step(qtbot: QtBot, page: QueuePage) -> None:
+    by_id = {row["external_id"]: row for row in rows(page)}
+    assert by_id["1"]["next_attempt"] == ""
+    at = by_id["2"]["next_attempt"]
+    assert at > local_time(now())
+    choose(qtbot, page, "2")
+    assert any(f"next attempt {at}" in text.replace(NO_BREAK, " ") for text in texts(page.details))
+
+
 def test_how_long_ago_it_was_goes_on_while_nothing_changes(qtbot: QtBot, page: QueuePage) -> None:
     choose(qtbot, page, "2")
 
@@ -182,11 +244,11 @@ def test_a_step_set_incomplete_is_done_again_on_the_next_trip(
 ) -> None:
     choose(qtbot, page, "1")
     qtbot.mouseClick(buttons(page.details, "Set incomplete")["erp"], Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: any("Next, erp delivers it" in text for text in texts(page.details)))
+    qtbot.waitUntil(lambda: any("Waiting: the dispatcher is paused" in text for text in texts(page.details)))
     before = stage.pushed.count(("erp", "1"))
     drive()
     assert stage.pushed.count(("erp", "1")) == before + 1
-    qtbot.waitUntil(lambda: any(text.startswith("Everything is done") for text in texts(page.details)))
+    qtbot.waitUntil(lambda: any(text.startswith("Delivered at ") for text in texts(page.details)))
 
 
 def test_a_step_that_a_trip_works_on_says_why_it_cannot_be_set(
