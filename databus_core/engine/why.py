@@ -92,7 +92,7 @@ class _Sentence:
         step, around, moment = self._step, self._around, self._around.moment
         breaker = self._breakers.get(step.name)
         if breaker is not None and breaker.opened_at is not None:
-            until = f", tried again at {_clock(breaker.try_at, moment)}" if breaker.try_at else ""
+            until = f", tried again at {self._first_trip_from(breaker.try_at)}" if breaker.try_at else ""
             error = _first_line(breaker.error)
             return f"Waiting: breaker of {self._name} open since {_clock(breaker.opened_at, moment)}{until}: {error}"
         if step.status is QueueStatus.RUNNING:
@@ -100,8 +100,8 @@ class _Sentence:
                 return f"On its way: {self._name} has it"
             return f"Waiting: {self._name} was interrupted; the next trip finds out what came of it"
         if step.next_attempt_at is not None and step.next_attempt_at > moment:
-            at = max(step.next_attempt_at, around.next_due_at or step.next_attempt_at)
-            return f"Waiting for attempt {step.attempts + 1} of {self._name} at {_clock(at, moment)}: {self._error}"
+            at = self._first_trip_from(step.next_attempt_at)
+            return f"Waiting for attempt {step.attempts + 1} of {self._name} at {at}: {self._error}"
         if around.is_travelling:
             return f"On its way: a trip is under way, and {self._name} is next{self._so_far('; ')}"
         said = _in_a_line(step.note)
@@ -112,6 +112,10 @@ class _Sentence:
         if due_at is None:
             return "the next trip"
         return f"the next trip at {_clock(due_at, moment)}" if due_at > moment else "the next trip, which is due"
+
+    def _first_trip_from(self, moment: datetime) -> str:
+        """What waits for its time is tried on a trip: the next one at the earliest."""
+        return _clock(max(moment, self._around.next_due_at or moment), self._around.moment)
 
     def _so_far(self, joint: str) -> str:
         if not self._step.error:

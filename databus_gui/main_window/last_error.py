@@ -111,5 +111,6 @@ class _Link(QPushButton):
 
     def _fit(self) -> None:
         room = self.width() - self.iconSize().width() - MARGIN
-        self.setText(self.fontMetrics().elidedText(self._line(), Qt.TextElideMode.ElideRight, room))
+        shown = self.fontMetrics().elidedText(self._line(), Qt.TextElideMode.ElideRight, room)
+        self.setText(shown.replace("&", "&&"))  # one alone would underline the next letter
         self.updateGeometry()

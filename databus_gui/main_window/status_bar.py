@@ -79,6 +79,7 @@ class StatusBar(QStatusBar):
             short = f"{client_id} / {self._session.names.short(name)}: {error.message}"
             failure = Failure(error.at, short, f"{client_id} / {name}: {error.message}", log)
         self._take((client_id, name), failure)
+        self._tell_breakers_last(log)
 
     def _on_breaker_changed(self, _client: Client, client_passenger: ClientPassenger, change: BreakerChange) -> None:
         client_id, name = change.client_id, client_passenger.name
@@ -87,6 +88,13 @@ class StatusBar(QStatusBar):
             short = f"{client_id} / {self._session.names.short(name)}: {change.reason}"
             failure = Failure(now(), short, f"{client_id} / {name}: {change.reason}")
         self._take((client_id, name, change.pusher), failure)
+
+    def _tell_breakers_last(self, log: Log) -> None:
+        """A breaker that opened on the trip says more than the errors that opened it."""
+        route = log.client_id, log.client_passenger
+        for where, failure in list(self._failures.items()):
+            if where[:2] == route and len(where) > len(route) and failure.at >= log.started_at:
+                self._take(where, failure)
 
     def _on_failed(self, message: str) -> None:
         self._take(("", ""), Failure(now(), message, message))

@@ -111,6 +111,9 @@ def test_an_attempt_that_comes_before_the_next_trip_is_made_on_that_trip() -> No
     made = ready()
     failed(made.pushers[1], 2).next_attempt_at = minutes(2)
     assert f"at {clock(minutes(50))}:" in why_not_delivered(made, around(next_due_at=minutes(50)))
+    spared = Hindrances({"plugins.crm": open_breaker()})
+    told = why_not_delivered(made, around(next_due_at=minutes(50), hindrances=spared))
+    assert f"tried again at {clock(minutes(50))}:" in told
 
 
 def test_a_time_of_another_day_has_its_date() -> None:

@@ -177,7 +177,7 @@ def test_a_spared_pusher_is_told_once_until_it_takes_passengers_again(
     window.session.signals.breaker_changed.connect(lambda _client, _passenger, change: told.append(change))
 
     def shut(*_: object) -> None:
-        raise ConnectionError("crm is down")
+        raise ConnectionError("crm & sons are down")
 
     def drive_again() -> None:
         begun = len(complete)
@@ -188,9 +188,15 @@ def test_a_spared_pusher_is_told_once_until_it_takes_passengers_again(
     window.session.signals.trip_complete.connect(lambda _client, _passenger, log: complete.append(log))
     stage.waiting, stage.on_push = ["1", "2"], shut
     run(window.session.dispatcher.drive("acme", "orders"))
-    qtbot.waitUntil(lambda: len(told) == 1)
+    qtbot.waitUntil(lambda: len(complete) == 1)
+    assert complete[-1].has_errors
+    says(qtbot, window, "crm is spared")  # which says more than the errors of the trip
     drive_again()  # without an error, as nothing is pushed
-    says(qtbot, window, "acme / orders: crm is spared after 1 like failure in a row: ConnectionError")
+    says(
+        qtbot,
+        window,
+        "acme / orders: crm is spared after 1 like failure in a row: ConnectionError: crm && sons are down",
+    )
     assert not complete[-1].has_errors
     stage.on_push = lambda *_: None
     run(window.session.dispatcher.drive("acme", "orders"))
