@@ -13,7 +13,7 @@ from databus_core.engine.factories import Factories, option_named
 from databus_core.engine.queue import Queue
 from databus_core.engine.storage import Storage
 from databus_core.errors import DatabusError, FactoryError, NotFoundError, PluginError, TicketError
-from databus_core.model.client import PLAIN_PASSENGER, Client, ClientPassenger, ModuleReference
+from databus_core.model.client import PLAIN_PASSENGER, Client, ClientPassenger, ModuleReference, PusherReference
 from databus_core.model.customizing import DATABUS_NODE, located, problems_in
 from databus_core.model.log import Log
 from databus_core.model.passenger import Passenger
@@ -168,8 +168,16 @@ def _passenger_problems(
     with Crew(trip, factory, Log(client_id, passenger.name)) as crew:
         for kind, key, references in listed:
             for number, reference in enumerate(references):
-                for problem in _problems_of_plugin(crew, kind, reference):
+                for problem in (*_misplaced(kind, reference), *_problems_of_plugin(crew, kind, reference)):
                     yield dataclasses.replace(problem, path=(key, number, *problem.path))
+
+
+def _misplaced(kind: type[Plugin], reference: ModuleReference) -> Iterator[Problem]:
+    """Settings of a pusher at what is none: unknown keys are kept, so nobody else would notice."""
+    if kind is not Pusher:
+        for key in sorted({*PusherReference.model_fields} & {*(reference.model_extra or {})}):
+            message = f"{kind.__name__} {reference.step_name!r}: {key!r} is for pushers only and does nothing here"
+            yield Problem((key,), message)
 
 
 def _problems_of_plugin(crew: Crew, kind: type[Plugin], reference: ModuleReference) -> Iterator[Problem]:

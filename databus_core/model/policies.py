@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -79,13 +79,19 @@ class RateLimit(_Policy):
     @classmethod
     def read(cls, value: object) -> object:
         """The form that people write: "100 / min" or "5 per 10 s". Raises ValueError."""
-        if not isinstance(value, str):
-            return value
-        written = re.fullmatch(r"\s*(\d+)\s*(?:/|per)\s*(.+?)\s*", value)
+        if value is None or isinstance(value, (dict, RateLimit)):
+            return cast("object", value)
+        allowed = f"{value!r:.80} is no rate; write it like '100 / min' or '5 / 10 s'"
+        written = re.fullmatch(r"\s*(\d+)\s*(?:/|per)\s*(.+?)\s*", value) if isinstance(value, str) else None
         if written is None:
-            raise ValueError(f"{value!r:.80} is no rate; write it like '100 / min' or '5 / 10 s'")
-        span = written[2] if written[2][0].isdigit() else f"1 {written[2]}"
-        return {"passengers": int(written[1]), "per": parse_duration(span)}
+            raise ValueError(allowed)
+        try:
+            per = parse_duration(written[2] if written[2][0].isdigit() else f"1 {written[2]}")
+        except ValueError as error:
+            raise ValueError(allowed) from error
+        if not per or not int(written[1]):
+            raise ValueError(f"{value!r:.80} lets nothing through")
+        return {"passengers": int(written[1]), "per": per}
 
 
 class AfterCrash(StrEnum):

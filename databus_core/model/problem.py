@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -46,7 +46,7 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]
     for detail in error.errors():
         path = tuple(part for part in detail["loc"] if not _is_union_branch(part))
         if detail["type"] == "extra_forbidden":
-            message = _unknown_key(str(path[-1]), model if len(path) == 1 else None)
+            message = _unknown_key(str(path[-1]), _model_at(model, path[:-1]))
         elif detail["type"] == "missing":
             message = "is missing"
         else:
@@ -58,6 +58,24 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]
 def _is_union_branch(part: str | int) -> bool:
     """Pydantic puts the tried type of a union into the path (`str`, `ModuleReference`, `function-wrap[...]`)."""
     return isinstance(part, str) and (part in {"str", "int", "float", "bool"} or part[:1].isupper() or "[" in part)
+
+
+def _model_at(model: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseModel] | None:
+    """What the document has at that place; None where it is no single model."""
+    found: type[BaseModel] | None = model
+    for key in path:
+        if isinstance(key, int):  # into a list of the same
+            continue
+        field = found.model_fields.get(key) if found is not None else None
+        models = _models_in(field.annotation) if field is not None else []
+        found = models[0] if len(models) == 1 else None
+    return found
+
+
+def _models_in(annotation: object) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
 
 
 def _unknown_key(key: str, model: type[BaseModel] | None) -> str:
@@ -74,15 +92,20 @@ def _unknown_key(key: str, model: type[BaseModel] | None) -> str:
 
 
 def _sentence(detail: Mapping[str, Any]) -> str:
-    message = str(detail["msg"]).removeprefix("Value error, ")
-    return message[:1].lower() + message[1:]
+    if detail["type"] == "model_type":
+        return "it must be an object in braces"
+    message = str(detail["msg"])
+    own = message.removeprefix("Value error, ")
+    return own if own != message else message[:1].lower() + message[1:]
 
 
 def _refusal(path: tuple[str | int, ...], detail: Mapping[str, Any]) -> str:
     """What is not allowed and why; of what may hold a secret, only why."""
-    shown = repr(detail["input"])
+    shown, sentence = repr(detail["input"]), _sentence(detail)
     holds_secret = not path or path[-1] in SECRET_KEYS or any(sign.search(shown) for sign in _SIGNS_OF_SECRETS)
-    return _sentence(detail) if holds_secret else f"{_shown(shown)} is not allowed: {_sentence(detail)}"
+    if holds_secret or sentence.startswith(f"{shown} "):  # that says itself what is wrong
+        return sentence
+    return f"{_shown(shown)} is not allowed: {sentence}"
 
 
 def _shown(text: str) -> str:

@@ -284,6 +284,21 @@ def test_check_lists_every_problem_of_configurations_and_plug_ins(tmp_path: Path
     assert tree(tmp_path) == before
 
 
+def test_check_tells_what_is_wrong_about_failures(tmp_path: Path, stage: Stage) -> None:
+    hasty = stage.client_passenger(
+        "orders", retry={"first_wait": "soon"}, pushers=[stage.pusher("crm", rate_limit="9")]
+    )
+    misplaced = {"module": "databus_core.connectors.demo.processor_1", "rate_limit": "9 / s", "commit": "each"}
+    ticket_with(tmp_path, root=[], acme=[hasty], demo=[stage.client_passenger(processors=[misplaced])])
+    told(
+        in_process(tmp_path, "check"),
+        "Client acme: __databus__: line 1, passengers[0].retry.first_wait: 'soon' is no span of time; write",
+        "Client acme: __databus__: line 1, passengers[0].pushers[0].rate_limit: '9' is no rate; write it like",
+        f"Client demo, orders: Processor '{misplaced['module']}': 'rate_limit' is for pushers only and does",
+        f"Client demo, orders: Processor '{misplaced['module']}': 'commit' is for pushers only and does",
+    )
+
+
 def test_one_trip_is_driven_here_and_now(folder: Path, stage: Stage) -> None:
     driven = in_process(folder, "drive", "demo", "orders")
     assert driven.exit_code == 0

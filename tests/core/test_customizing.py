@@ -7,7 +7,7 @@ import pytest
 
 from databus_core.model.client import ClientPassenger
 from databus_core.model.customizing import CLIENTS_NODE, DATABUS_NODE, problems_in
-from databus_core.model.problem import Problem
+from databus_core.model.problem import Problem, dotted
 
 PRICES = "prices"
 """A node of the user's own: any JSON will do."""
@@ -92,6 +92,60 @@ def test_how_much_is_kept_is_checked_by_name(key: str, value: object, said: str)
 )
 def test_a_size_is_written_with_a_unit_or_without(written: object, number: int | None) -> None:
     assert ClientPassenger.model_validate({"name": "orders", "queue_keep_size": written}).queue_keep_size == number
+
+
+def configured(at: str, written: object) -> str:
+    """A configuration whose client passenger, or its pusher, has this."""
+    pusher = {"module": "erp"} | ({"rate_limit": "100 / min"} if at == "passenger" else written)  # type: ignore[operator]
+    passenger = {"name": "orders", "pushers": [pusher]} | (written if at == "passenger" else {})  # type: ignore[operator]
+    return json.dumps({"passengers": [passenger]})
+
+
+@pytest.mark.parametrize(
+    ("at", "written", "path", "message"),
+    [
+        ("passenger", {"retry": {"first_wait": "5 parsecs"}}, "retry.first_wait", "'5 parsecs' is no span of time; "),
+        ("passenger", {"retry": {"longest_wait": "-1 s"}}, "retry.longest_wait", "'-1 s' is no span of time; write "),
+        ("passenger", {"retry": {"attempts": 0}}, "retry.attempts", "0 is not allowed: input should be greater than"),
+        ("passenger", {"retry": {"atempts": 3}}, "retry.atempts", "is not known; did you mean 'attempts'? Allowed a"),
+        ("passenger", {"retry": {"permanent": ["a b"]}}, "retry.permanent[0]", "'a b' is no name of an exception, s"),
+        ("passenger", {"retry": 3}, "retry", "3 is not allowed: it must be an object in braces"),
+        ("passenger", {"ordered_by": 3}, "ordered_by", "3 is not allowed: input should be a valid string"),
+        ("pusher", {"retry": {"waits": 3}}, "pushers[0].retry.waits", "is not known. Allowed are attempts, first_wa"),
+        ("pusher", {"breaker": {"wait": "soon"}}, "pushers[0].breaker.wait", "'soon' is no span of time; write a nu"),
+        ("pusher", {"breaker": {"failures": -1}}, "pushers[0].breaker.failures", "-1 is not allowed: input should b"),
+        ("pusher", {"rate_limit": "fast"}, "pushers[0].rate_limit", "'fast' is no rate; write it like '100 / min' or "),
+        ("pusher", {"rate_limit": "9 / parsec"}, "pushers[0].rate_limit", "'9 / parsec' is no rate; write it like '"),
+        ("pusher", {"rate_limit": "0 / s"}, "pushers[0].rate_limit", "'0 / s' lets nothing through"),
+        ("pusher", {"rate_limit": "5 / 0 s"}, "pushers[0].rate_limit", "'5 / 0 s' lets nothing through"),
+        ("pusher", {"rate_limit": 100}, "pushers[0].rate_limit", "100 is no rate; write it like '100 / min' or "),
+        ("pusher", {"after_crash": "maybe"}, "pushers[0].after_crash", "'maybe' is not allowed: input should be 're"),
+        ("pusher", {"commit": "all"}, "pushers[0].commit", "'all' is not allowed: input should be 'each' or 'grouped'"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_about_failures_is_told_at_its_place(at: str, written: object, path: str, message: str) -> None:
+    problem = only_problem(DATABUS_NODE, configured(at, written))
+    assert dotted(problem.path) == f"passengers[0].{path}"
+    assert problem.message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("at", "written"),
+    [
+        (
+            "passenger",
+            {"ordered_by": "customer", "retry": {"first_wait": "1.5 min", "longest_wait": 3600, "factor": 1}},
+        ),
+        (
+            "pusher",
+            {"rate_limit": "5 per 10 s", "after_crash": "hold", "commit": "grouped", "breaker": {"failures": 0}},
+        ),
+        ("pusher", {"rate_limit": {"passengers": 5, "per": "10 s"}, "retry": {"permanent": ["requests.HTTPError"]}}),
+        ("pusher", {"rate_limit": None, "retry": None}),
+    ],
+)
+def test_what_is_right_about_failures_has_no_problems(at: str, written: object) -> None:
+    assert problems_in(DATABUS_NODE, configured(at, written)) == []
 
 
 def test_what_is_missing_is_told_at_the_value_that_lacks_it() -> None:

@@ -88,6 +88,23 @@ def test_problems_appear_with_their_lines_while_typing(desk: Desk, page: Customi
     assert page.unsaved
 
 
+def test_settings_about_failures_are_checked_while_typing_and_saved(desk: Desk, page: CustomizingPage) -> None:
+    document = json.loads(page.editor.text())
+    route = document["passengers"][0]
+    route["retry"] = {"first_wait": "soon"}
+    route["pushers"] = [{"module": "databus_core.connectors.demo.pusher_1", "rate_limit": "100"}]
+    write(desk, page, json.dumps(document, indent=2))
+    desk.until(lambda: len(page.editor.problems) == 2)
+    first, second = map(str, page.editor.problems)
+    assert "passengers[0].pushers[0].rate_limit: '100' is no rate; write it like '100 / min'" in first + second
+    assert "passengers[0].retry.first_wait: 'soon' is no span of time" in first + second
+    route["retry"]["first_wait"], route["pushers"][0]["rate_limit"] = "90 s", "100 / min"
+    write(desk, page, json.dumps(document, indent=2))
+    desk.until(lambda: not page.editor.problems)
+    save(desk, page)
+    desk.until(lambda: json.loads(stored(desk))["passengers"][0] == route)
+
+
 def test_a_draft_outlives_looking_at_other_documents_and_pages(desk: Desk, page: CustomizingPage) -> None:
     write(desk, page, "{ my draft")
     choose(desk, page, 1)
