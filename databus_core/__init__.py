@@ -1,8 +1,9 @@
 """Databus: moves passengers (mails, orders, files) between systems. What plug-in authors and embedders import."""
 
 from databus_core.engine.dispatcher import Dispatcher
-from databus_core.errors import DatabusError
+from databus_core.errors import DatabusError, OutcomeUnknown, PermanentError
 from databus_core.model.attachment import Attachment, AttachmentFormat
+from databus_core.model.breaker_change import BreakerChange
 from databus_core.model.client import Client, ClientPassenger
 from databus_core.model.log import Log, LogEntry, MessageType
 from databus_core.model.outcome import LeaveOut, NotYet
@@ -22,6 +23,7 @@ __all__ = [
     "Arguments",
     "Attachment",
     "AttachmentFormat",
+    "BreakerChange",
     "Change",
     "Client",
     "ClientPassenger",
@@ -35,7 +37,9 @@ __all__ = [
     "LogEntry",
     "MessageType",
     "NotYet",
+    "OutcomeUnknown",
     "Passenger",
+    "PermanentError",
     "Processor",
     "Puller",
     "Pusher",

@@ -1,14 +1,21 @@
-"""What the README shows works as it stands there."""
+"""What the README and the page about failures show works as it stands there."""
 
 import json
 import re
 from datetime import timedelta
 from pathlib import Path
 
-from databus_core import Dispatcher, DispatcherTicket
+import pytest
+
+from databus_core import Dispatcher, DispatcherTicket, Pusher
+from databus_core.model.client import PusherReference
+from databus_core.model.customizing import DATABUS_NODE, problems_in
+from databus_core.model.policies import BreakerPolicy, RetryPolicy
 from databus_core.model.schedule import Schedule
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+REPOSITORY = Path(__file__).parents[2]
+README = (REPOSITORY / "README.md").read_text("utf-8")
+FAILURES = (REPOSITORY / "docs" / "failures.md").read_text("utf-8")
 
 
 def block(language: str, containing: str) -> str:
@@ -47,3 +54,32 @@ def test_the_schedule_is_one():
     (schedule,) = json.loads(block("json", '"schedule"')).values()
     words = Schedule.model_validate(schedule).timing(timedelta(minutes=1)).in_words()
     assert words == "at 07:00 on Monday through Friday, clocks of Europe/Istanbul"
+
+
+@pytest.mark.parametrize("text", re.findall(r"```json\n(.*?)```", FAILURES, re.DOTALL))
+def test_each_configuration_about_failures_is_right(text: str):
+    assert problems_in(DATABUS_NODE, text) == []
+
+
+@pytest.mark.parametrize("text", re.findall(r"```python\n(.*?)```", FAILURES, re.DOTALL))
+def test_each_plug_in_about_failures_is_one(text: str):
+    namespace: dict[str, object] = {}
+    exec(text, namespace)
+    (pusher,) = (
+        each
+        for each in namespace.values()
+        if isinstance(each, type) and issubclass(each, Pusher) and each is not Pusher
+    )
+    assert not pusher.__abstractmethods__
+
+
+def test_the_page_about_failures_names_the_defaults_and_every_setting():
+    words = " ".join(FAILURES.split())
+    retry, breaker = RetryPolicy(), BreakerPolicy()
+    assert (retry.attempts, retry.first_wait.seconds, retry.factor, retry.longest_wait.seconds) == (20, 60, 2, 3600)
+    assert "after 1, 2, 4 ... minutes, at most an hour apart, 20 times" in words
+    assert (breaker.failures, breaker.wait.seconds, breaker.longest_wait.seconds) == (5, 60, 900)
+    assert "five times in a row" in words
+    own = {*PusherReference.model_fields} - {"module", "arguments", "name"}
+    for setting in {*own, *RetryPolicy.model_fields, *BreakerPolicy.model_fields, "ordered_by"}:
+        assert f'"{setting}"' in words or f"`{setting}`" in words
