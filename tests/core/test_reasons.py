@@ -139,6 +139,15 @@ async def test_one_whose_client_passenger_is_configured_no_more_is_told_so(
     assert (await reasons(dispatcher))["3"] == "Waiting: 'orders' is not in the configuration any more."
 
 
+async def test_a_paused_client_passenger_is_told(dispatcher: Dispatcher, stage: Stage) -> None:
+    stage.on_push = shut
+    await dispatcher.start(paused=True)
+    await dispatcher.drive("demo", "orders")
+    await dispatcher.resume()
+    await dispatcher.pause_route("demo", "orders")
+    assert (await reasons(dispatcher))["3"] == "Waiting: its client passenger, orders, is paused."
+
+
 async def test_nobody_knows_why_of_what_is_not_there(dispatcher: Dispatcher) -> None:
     await dispatcher.start(paused=True)
     with pytest.raises(NotFoundError, match="no-such-id"):
