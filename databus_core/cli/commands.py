@@ -426,7 +426,7 @@ def queue_set(
     ],
     status: Annotated[
         Wanted,
-        typer.Argument(metavar="complete|incomplete", help="Whether nothing is left to do, or it is tried again."),
+        typer.Argument(metavar="STATUS", help="Whether nothing is left to do, or it is tried again."),
     ],
     ticket_file: TicketOption = TICKET,
 ) -> None:
