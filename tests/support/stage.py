@@ -6,15 +6,22 @@ import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from databus_core import Arguments, Attachment, DispatcherTicket, LeaveOut, NotYet, Passenger, Processor, Puller, Pusher
+from databus_core.plugins.database import Database
+from databus_core.plugins.pusher import Pushed
+from tests.support.engines import Engine
 
 _numbers = itertools.count(1)
 STAGES: dict[str, Stage] = {}
-PULLER, PROCESSOR, PUSHER = (f"{__name__}:{name}" for name in ("StagePuller", "StageProcessor", "StagePusher"))
+PULLER, PROCESSOR, PUSHER, BATCH_PUSHER, TELLING_PUSHER = (
+    f"{__name__}:{name}"
+    for name in ("StagePuller", "StageProcessor", "StagePusher", "StageBatchPusher", "StageTellingPusher")
+)
 
 
 def nothing(*_: object) -> None:
@@ -41,6 +48,15 @@ class Stage:
     on_notify: Callable[[str], object] = nothing
     on_process: Callable[[str, Passenger], Any] = nothing
     on_push: Callable[[str, Passenger], Any] = nothing
+    on_batch: Callable[[str, Sequence[Passenger]], Any] = nothing
+    """Answers what `push_batch` answers; None stands for "all of them are delivered"."""
+    on_ask: Callable[[str, Passenger], Any] = nothing
+    """Answers what `was_delivered` answers."""
+    on_close: Callable[[str], object] = nothing
+    batches: list[list[str]] = field(default_factory=list)
+    """External ids of each batch that a pusher was called with."""
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    """External id and delivery key of each question whether something was delivered."""
     pulls: int = 0
     key: str = field(default_factory=lambda: f"stage {next(_numbers)}")
 
@@ -61,6 +77,16 @@ class Stage:
 
     def _reference(self, module: str, name: str) -> dict[str, Any]:
         return {"module": module, "name": name, "arguments": {"stage": self.key, "role": name}}
+
+    def pusher(self, name: str = "erp", module: str = PUSHER, **options: Any) -> dict[str, Any]:
+        """A configuration of a pusher of another kind, or with a policy."""
+        return self._reference(module, name) | options
+
+    def deliver(self, role: str, passenger: Passenger) -> None:
+        """It has reached the target."""
+        self.pushed.append((role, passenger.external_id))
+        if passenger.attachments:
+            self.texts[passenger.external_id] = passenger.attachments[0].read_text()
 
 
 class StageArguments(Arguments):
@@ -119,9 +145,37 @@ class StagePusher(Pusher):
         stage = STAGES[self.arguments.stage]
         outcome = stage.on_push(self.arguments.role, passenger)
         if outcome is None:
-            stage.pushed.append((self.arguments.role, passenger.external_id))
-            stage.texts[passenger.external_id] = passenger.attachments[0].read_text()
+            stage.deliver(self.arguments.role, passenger)
         return outcome
+
+    def close(self) -> None:
+        STAGES[self.arguments.stage].on_close(self.arguments.role)
+
+
+class StageBatchPusher(StagePusher):
+    """Takes up to ten at once."""
+
+    batch_size = 10
+
+    def push_batch(self, passengers: Sequence[Passenger]) -> Sequence[Pushed]:
+        stage = STAGES[self.arguments.stage]
+        stage.batches.append([passenger.external_id for passenger in passengers])
+        outcomes = stage.on_batch(self.arguments.role, passengers)
+        outcomes = [None] * len(passengers) if outcomes is None else outcomes
+        if isinstance(outcomes, list):
+            for passenger, outcome in zip(passengers, outcomes, strict=False):
+                if outcome is None:
+                    stage.deliver(self.arguments.role, passenger)
+        return outcomes
+
+
+class StageTellingPusher(StagePusher):
+    """Can tell whether it has delivered."""
+
+    def was_delivered(self, passenger: Passenger, key: str) -> bool | None:
+        stage = STAGES[self.arguments.stage]
+        stage.asked.append((passenger.external_id, key))
+        return stage.on_ask(self.arguments.role, passenger)
 
 
 def hang_until(event: threading.Event) -> Callable[..., None]:
@@ -131,6 +185,22 @@ def hang_until(event: threading.Event) -> Callable[..., None]:
         assert event.wait(30), "the test never let the plug-in go"
 
     return hook
+
+
+def ticket_on(engine: Engine, folder: Path, *passengers: dict[str, Any]) -> DispatcherTicket:
+    """A ticket file over a database of that engine, whose client "demo" has these client passengers."""
+    with closing(engine.opened(folder)) as database:
+        database.create_client("demo")
+        configure(database, *passengers)
+    file = folder / "ticket.json"
+    ticket = {"database_module": engine.module, "database_arguments": engine.arguments_in(folder), "grace_seconds": 0.5}
+    file.write_text(json.dumps(ticket))
+    return DispatcherTicket.load(file)
+
+
+def configure(database: Database, *passengers: dict[str, Any]) -> None:
+    """Give the client "demo" these client passengers, and no others."""
+    database.write_configuration("demo", json.dumps({"log_life_span": 1, "passengers": list(passengers), "users": []}))
 
 
 def ticket_with(folder: Path, **clients: list[dict[str, Any]]) -> DispatcherTicket:
