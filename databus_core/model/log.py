@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from databus_core.model.clock import now
 from databus_core.model.identity import new_id
+from databus_core.model.writable import writable
 
 ENTRIES_KEPT = 1000
 """How many entries, and how many errors beside, a Log keeps in memory; the database has them all."""
@@ -66,7 +67,7 @@ class Log:
     def append(self, module: str, type_: MessageType, message: str) -> None:
         """Write one entry with the present time."""
         with self._lock:
-            self._add(LogEntry(now(), module, type_, message))
+            self._add(LogEntry(now(), module, type_, writable(message)))
 
     def add(self, entry: LogEntry) -> None:
         """Take an entry that was written elsewhere."""

@@ -12,6 +12,7 @@ from typing import Any
 from databus_core.model.attachment import Attachment
 from databus_core.model.clock import now
 from databus_core.model.passenger import Json
+from databus_core.model.writable import writable
 
 
 class QueueStatus(StrEnum):
@@ -84,7 +85,7 @@ class Step:
     def finish(self, note: str = "") -> None:
         """Set the step complete now."""
         self.status = QueueStatus.COMPLETE
-        self.note = note
+        self.note = writable(note)
         self.error, self.error_at, self.next_attempt_at = "", None, None
         self.completed_at = now()
 
@@ -103,13 +104,13 @@ class Step:
 
     def _stop(self, status: QueueStatus, error: str) -> None:
         self.status = status
-        self.error, self.error_at = error, now()
+        self.error, self.error_at = writable(error), now()
         self.note, self.completed_at, self.next_attempt_at = "", None, None
 
     def reopen(self, note: str = "") -> None:
         """Set the step incomplete, to be done (again) on the next trip; what went wrong before is forgotten."""
         self.status = QueueStatus.INCOMPLETE
-        self.note = note
+        self.note = writable(note)
         self.error, self.error_at, self.completed_at, self.next_attempt_at = "", None, None, None
 
 
