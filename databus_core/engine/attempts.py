@@ -12,6 +12,7 @@ from databus_core.model.client import ClientPassenger
 from databus_core.model.clock import now
 from databus_core.model.outcome import NotYet
 from databus_core.model.queue_entry import Step
+from databus_core.plugins.plugin import Plugin
 
 OutcomeT = TypeVar("OutcomeT")
 
@@ -43,12 +44,12 @@ class Attempts:
             step.fail(error, again_at)
         return permanent
 
-    def not_begun(self, step: Step, bus: Bus) -> bool:
+    def not_begun(self, kind: type[Plugin], step: Step, bus: Bus) -> bool:
         """Its plug-in is missing, or in quarantine, or the passenger cannot be boarded; answers whether that is news.
 
         A plug-in in quarantine is not called, which is no attempt.
         """
-        why = bus.why_not_begun(step)
+        why = bus.why_not_begun(kind, step)
         if step.name not in bus.ticket.quarantined:
             self.failed(step, why)
             return True

@@ -90,7 +90,7 @@ class Boarding:
         puller = self._bus.crew.member(Puller, name, entries[0].notification.module)
         if puller is None:
             self._bus.tally.failed += len(entries)
-            outcomes: Outcomes = {entry.internal_id: self._bus.crew.missing[name] for entry in entries}
+            outcomes: Outcomes = {entry.internal_id: self._bus.crew.missing[Puller, name] for entry in entries}
         else:
             boarded = [self._bus.boarded(entry) for entry in entries]
             outcomes = self._tell(puller, name, [passenger for passenger in boarded if passenger is not None])

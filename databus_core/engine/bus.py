@@ -18,6 +18,7 @@ from databus_core.model.clock import now
 from databus_core.model.log import Log
 from databus_core.model.passenger import Passenger
 from databus_core.model.queue_entry import QueueEntry, Step
+from databus_core.plugins.plugin import Plugin
 
 
 @dataclass(slots=True)
@@ -83,9 +84,9 @@ class Bus:
         for guard in self.guards.values():
             guard.save()
 
-    def why_not_begun(self, step: Step) -> str:
+    def why_not_begun(self, kind: type[Plugin], step: Step) -> str:
         """Its plug-in is missing, which the log says once; or the passenger cannot be boarded, which is counted."""
-        missing = self.crew.why_missing(step.name)
+        missing = self.crew.why_missing(kind, step.name)
         if missing:
             self.tally.failed += 1
         return missing or "the passenger cannot be boarded"

@@ -185,7 +185,7 @@ def _problems_of_plugin(crew: Crew, kind: type[Plugin], reference: ModuleReferen
     name = reference.step_name
     plugin = crew.member(kind, name)
     if plugin is None:
-        yield from _why_missing(kind, name, crew.missing[name])
+        yield from _why_missing(kind, name, crew.missing[kind, name])
         return
     try:
         for problem in crew.iterate(plugin.problems):

@@ -13,13 +13,16 @@ import orjson
 
 from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.calls import MAKING, Call
-from databus_core.errors import DatabusError, FactoryError, PeekNotOffered, PluginError, PluginQuarantined
+from databus_core.errors import DatabusError, FactoryError, PluginError, PluginQuarantined
 from databus_core.model.client import ModuleReference
 from databus_core.model.log import Log
 from databus_core.model.passenger import Passenger
 from databus_core.model.queue_entry import QueueEntry
 from databus_core.plugins.factory import Factory
 from databus_core.plugins.plugin import Plugin, PluginContext
+from databus_core.plugins.processor import Processor
+from databus_core.plugins.puller import Puller
+from databus_core.plugins.pusher import Pusher
 
 T = TypeVar("T")
 PluginT = TypeVar("PluginT", bound=Plugin)
@@ -33,16 +36,16 @@ class Crew:
         self._route = bus_ticket.client_passenger
         self._factory = factory
         self._log = log
-        self._members: dict[str, Plugin] = {}
-        self.missing: dict[str, FactoryError] = {}
-        """Why a plug-in cannot be made, by step name."""
+        self._members: dict[tuple[type[Plugin], str], Plugin] = {}
+        self.missing: dict[tuple[type[Plugin], str], FactoryError] = {}
+        """Why a plug-in cannot be made, by kind and step name."""
         self._runner: asyncio.Runner | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for name, member in self._members.items():
+        for (_, name), member in self._members.items():
             try:
                 self.call(member.close, Call(name, "closing"))
             except PluginError as error:
@@ -57,28 +60,31 @@ class Crew:
 
         A step whose plug-in the configuration no longer has is made from `module`, without arguments.
         """
-        if name in self.missing:
+        key = kind, name  # a name may have been a puller's when a passenger was seated, and be a pusher's now
+        if key in self.missing:
             return None
-        if name not in self._members:
+        if key not in self._members:
             if why := self._ticket.quarantined.get(name):
-                self.missing[name] = error = PluginQuarantined(kind.__name__, module or name, why)
+                self.missing[key] = error = PluginQuarantined(kind.__name__, module or name, why)
                 self._log.of(name).error(str(error))
                 return None
             try:
                 with self._ticket.calls.noted(Call(name, MAKING)):
-                    self._members[name] = self._make(kind, name, module or name)
+                    self._members[key] = self._make(kind, name, module or name)
             except FactoryError as error:
-                self.missing[name] = error
+                self.missing[key] = error
                 self._log.of(name).error(f"{error}\n{self.trace(error)}")
                 return None
-        return cast("PluginT", self._members[name])
+        return cast("PluginT", self._members[key])
 
-    def why_missing(self, name: str) -> str:
+    def why_missing(self, kind: type[Plugin], name: str) -> str:
         """Why there is no such member, in words; empty when there is one."""
-        return str(self.missing.get(name, ""))
+        return str(self.missing.get((kind, name), ""))
 
     def _make(self, kind: type[PluginT], name: str, module: str) -> PluginT:
-        reference = self._route.reference(name) or ModuleReference(module=module)
+        configured = {Puller: self._route.pullers, Processor: self._route.processors, Pusher: self._route.pushers}
+        of_its_kind = (reference for reference in configured[kind] if reference.step_name == name)
+        reference = next(of_its_kind, None) or ModuleReference(module=module)
         context = PluginContext(
             log=self._log.of(name),
             folder=self._ticket.folder,
@@ -110,16 +116,13 @@ class Crew:
 
         `about` says what is called, to who watches over the trip.
 
-        Raises PluginError, in one line and with the cause chained, whatever the plug-in raised; PeekNotOffered as it
-        is.
+        Raises PluginError, in one line and with the cause chained, whatever the plug-in raised.
         """
         try:
             with self._ticket.calls.noted(about) if about else contextlib.nullcontext():
                 result = method()
                 if result is not None and inspect.isawaitable(result):
                     return self._loop_runner().run(_await(cast("Awaitable[T]", result)))
-        except (PeekNotOffered, GeneratorExit):
-            raise
         except BaseException as error:  # a plug-in may raise anything, sys.exit() included
             raise PluginError.of(error) from error
         return result

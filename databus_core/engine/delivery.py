@@ -79,7 +79,7 @@ class Delivery:
             return
         passenger = self._bus.boarded(entry) if pusher is not None else None
         if pusher is None or passenger is None:
-            if self._attempts.not_begun(step, self._bus):
+            if self._attempts.not_begun(Pusher, step, self._bus):
                 self._work.store(entry)
             return
         parcel = _Parcel(entry, step, passenger)

@@ -54,7 +54,7 @@ def _peek_one(crew: Crew, name: str, log: Log, database: Database) -> PullerPeek
     shown = PullerPeek(name)
     puller = crew.member(Puller, name)
     if puller is None:
-        shown.error = crew.why_missing(name)
+        shown.error = crew.why_missing(Puller, name)
         return shown
     try:
         for passenger in islice(_passengers(crew, puller), PEEK_LIMIT + 1):
@@ -62,10 +62,8 @@ def _peek_one(crew: Crew, name: str, log: Log, database: Database) -> PullerPeek
                 shown.more = True
                 break
             shown.items.append(PeekedPassenger(passenger, _known(database, log.client_id, passenger)))
-    except PeekNotOffered as error:
-        shown.offered, shown.error = False, str(error)
     except PluginError as error:
-        shown.error = str(error)
+        shown.offered, shown.error = not isinstance(error.__cause__, PeekNotOffered), str(error)
     said = [entry.message for entry in log.errors if entry.module == name]
     shown.error = shown.error or "\n".join(said)
     return shown

@@ -38,7 +38,7 @@ class Processing:
         processor = self._bus.crew.member(Processor, step.name, step.module)
         passenger = self._bus.boarded(entry) if processor is not None else None
         if processor is None or passenger is None:
-            if self._attempts.not_begun(step, self._bus):
+            if self._attempts.not_begun(Processor, step, self._bus):
                 self._work.store(entry)
             return False
         try:
