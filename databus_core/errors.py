@@ -121,7 +121,10 @@ class PluginError(DatabusError):
     @classmethod
     def of(cls, cause: BaseException) -> PluginError:
         """An exception in one line: our own are sentences, of others the type says more than the text."""
-        text = str(cause).strip()
+        try:
+            text = str(cause).strip()
+        except Exception:  # noqa: BLE001 - it is somebody else's class
+            text = ""
         if not (isinstance(cause, DatabusError) and text):
             text = f"{type(cause).__name__}: {text}" if text else type(cause).__name__
         error = cls(text)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import random
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from databus_core.engine.bus import Bus
 from databus_core.engine.retry import is_permanent, next_attempt_at
 from databus_core.errors import PermanentError, PluginError
 from databus_core.model.client import ClientPassenger
 from databus_core.model.clock import now
-from databus_core.model.outcome import NotYet
-from databus_core.model.queue_entry import Step
+from databus_core.model.outcome import LeaveOut, NotYet
+from databus_core.model.queue_entry import QueueStatus, Step
 from databus_core.plugins.plugin import Plugin
 
 OutcomeT = TypeVar("OutcomeT")
@@ -60,7 +60,7 @@ class Attempts:
 
     def not_yet(self, step: Step, outcome: NotYet) -> bool:
         """It waits, which is no attempt and no error; answers whether that is news."""
-        if step.note == outcome.reason and not step.error:
+        if step.status is QueueStatus.INCOMPLETE and step.note == outcome.reason and not step.error:
             return False
         step.reopen(outcome.reason)
         return True
@@ -70,5 +70,15 @@ def checked(outcome: OutcomeT, *allowed: type[object]) -> OutcomeT:
     """What a plug-in answered. Raises PluginError when it is not what the contract allows."""
     if outcome is not None and not isinstance(outcome, allowed):
         names = ", ".join(each.__name__ for each in allowed)
-        raise PluginError(f"it answered {outcome!r:.80}; allowed are None, {names}")
+        raise PluginError(f"it answered {shown(outcome)}; allowed are None, {names}")
+    if isinstance(outcome, (NotYet, LeaveOut)) and not isinstance(cast("object", outcome.reason), str):
+        raise PluginError(f"it answered {shown(outcome)}, whose reason is no text")
     return outcome
+
+
+def shown(answer: object) -> str:
+    """Anything in a few words, also when it cannot be shown."""
+    try:
+        return f"{answer!r:.80}"
+    except Exception:  # noqa: BLE001 - it is somebody else's class
+        return f"an object of the class {type(answer).__name__}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from databus_core.engine.attempts import Attempts, checked
+from databus_core.engine.attempts import Attempts, checked, shown
 from databus_core.engine.bus import Bus
 from databus_core.engine.calls import Call
 from databus_core.engine.queue import deliverable
@@ -83,8 +84,13 @@ class Delivery:
                 self._work.store(entry)
             return
         parcel = _Parcel(entry, step, passenger)
-        if pusher.batch_size > 1:
-            self._gather(pusher, parcel)
+        try:
+            batch_size = self._bus.crew.call(lambda: operator.index(pusher.batch_size))
+        except PluginError as error:
+            self._take_down(pusher, parcel, error)
+            return
+        if batch_size > 1:
+            self._gather(pusher, parcel, batch_size)
         else:
             self._push(pusher, parcel)
 
@@ -108,12 +114,12 @@ class Delivery:
 
     # In batches -------------------------------------------------------------------------------------------------
 
-    def _gather(self, pusher: Pusher, parcel: _Parcel) -> None:
+    def _gather(self, pusher: Pusher, parcel: _Parcel, batch_size: int) -> None:
         name = parcel.step.name
         batch = self._batches.setdefault(name, _Batch(pusher))
         batch.parcels.append(parcel)
         # While its breaker is open, the target is tried with one passenger.
-        if len(batch.parcels) >= pusher.batch_size or self._bus.guard(parcel.step).breaker.is_open:
+        if len(batch.parcels) >= batch_size or self._bus.guard(parcel.step).breaker.is_open:
             self._push_batch(name)
 
     def _push_batch(self, name: str) -> None:
@@ -198,7 +204,7 @@ class Delivery:
     def _was_delivered(self, pusher: Pusher, entry: QueueEntry, step: Step) -> bool | None:
         """Raises PluginError, FactoryError."""
         passenger = self._bus.crew.board(entry)
-        key, about = pusher.delivery_key(passenger), Call.of(entry, step, "asked about")
+        key, about = self._bus.crew.call(lambda: pusher.delivery_key(passenger)), Call.of(entry, step, "asked about")
         return checked(self._bus.crew.call(lambda: pusher.was_delivered(passenger, key), about), bool)
 
     def _reference(self, step: Step) -> PusherReference:
@@ -209,7 +215,7 @@ class Delivery:
 def _one_each(answer: object, count: int) -> list[Pushed]:
     """What a pusher answered for a batch. Raises PluginError when it is not what the contract allows."""
     if not isinstance(answer, (list, tuple)):
-        raise PluginError(f"it answered {answer!r:.80}; allowed is a list with one outcome for each passenger")
+        raise PluginError(f"it answered {shown(answer)}; allowed is a list with one outcome for each passenger")
     outcomes = cast("Sequence[object]", answer)
     if len(outcomes) != count:
         raise PluginError(f"it answered {len(outcomes)} outcomes for {count} passengers")
@@ -217,6 +223,11 @@ def _one_each(answer: object, count: int) -> list[Pushed]:
 
 
 def _outcome(outcome: object) -> Pushed:
-    if outcome is None or isinstance(outcome, (NotYet, Exception)):
+    if outcome is None or isinstance(outcome, Exception):
         return outcome
-    return PluginError(f"it answered {outcome!r:.80}; allowed are None, NotYet, an exception")
+    if not isinstance(outcome, NotYet):
+        return PluginError(f"it answered {shown(outcome)}; allowed are None, NotYet, an exception")
+    try:
+        return checked(outcome, NotYet)
+    except PluginError as error:
+        return error
