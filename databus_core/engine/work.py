@@ -46,7 +46,7 @@ class Work:
         One that is held already is answered as it is.
         """
         internal_id = entry.internal_id
-        if internal_id in self._held:
+        if internal_id in self._held:  # until it is stored; and a puller may offer one passenger twice
             self._finished.discard(internal_id)
             return entry
         self._bus.queue.take({internal_id})
@@ -69,6 +69,7 @@ class Work:
 
         Raises DatabaseError, AttachmentError.
         """
+        self._waiting.pop(entry.internal_id, None)
         self.flush()
         mention(entry, self._bus.log.id)
         self._bus.queue.update([entry])
@@ -92,9 +93,9 @@ class Work:
 
     def flush(self) -> None:
         """Store what waits. Raises DatabaseError."""
-        waiting, self._waiting = self._waiting, {}
-        if waiting:
-            self._bus.queue.update(list(waiting.values()))
+        if self._waiting:
+            self._bus.queue.update(list(self._waiting.values()))
+            self._waiting.clear()  # not before: where this failed, the trip's end tries it once more
             self._bus.on_change()
         finished, self._finished = self._finished, set()
         self._release(finished)
