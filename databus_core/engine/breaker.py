@@ -54,6 +54,8 @@ class Breaker:
 
     def failed(self, policy: BreakerPolicy, error: str, moment: datetime) -> bool:
         """A push failed; answers whether that opened it."""
+        if not self.lets_pass(moment):
+            return False  # one of a batch that was under way when another one of it opened the breaker
         like = signature(error)
         self.failures = self.failures + 1 if like == self.like else 1
         self.like = like

@@ -22,7 +22,7 @@ class Order:
     def is_held_back(self, entry: QueueEntry) -> bool:
         """Whether an earlier passenger with its key is not delivered yet."""
         first = self._first.get(self.key(entry)) if self else None
-        return first is not None and first is not entry and first.status is not QueueStatus.COMPLETE
+        return first is not None and first.internal_id != entry.internal_id and first.status is not QueueStatus.COMPLETE
 
     def passed(self, entry: QueueEntry) -> None:
         """It had its turn, in pull order; delivered or not."""
