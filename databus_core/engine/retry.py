@@ -21,6 +21,8 @@ def next_attempt_at(policy: RetryPolicy, attempts: int, failed_at: datetime, cha
 def wait(policy: RetryPolicy, attempts: int) -> timedelta:
     """How long after its n-th failure a step waits, jitter apart."""
     first, longest = policy.first_wait.total_seconds(), policy.longest_wait.total_seconds()
+    if not first:
+        return timedelta()
     try:
         seconds = first * policy.factor ** (attempts - 1)
     except OverflowError:

@@ -174,7 +174,9 @@ class ClientPassenger(_Document):
     def retry_of(self, reference: ModuleReference | None) -> RetryPolicy:
         """The policy of one plug-in's steps: what it does not say itself, the client passenger says."""
         own = reference.retry if reference is not None else None
-        return self.retry if own is None else self.retry.model_copy(update=own.model_dump(exclude_unset=True))
+        if own is None:
+            return self.retry
+        return self.retry.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})
 
     @property
     def timing(self) -> Timing:
