@@ -57,8 +57,6 @@ class Boarding:
         self._log = bus.log.of(__name__)
         self._grouped = any(each.commit is CommitMode.GROUPED for each in self._route.pushers)
         """Whether what came of telling the sources is stored with what comes next."""
-        self._told_in_vain: set[str] = set()
-        """Internal ids of passengers of earlier trips whose notification failed on this trip."""
 
     def board(self) -> Iterator[list[QueueEntry]]:
         """Everything new, a batch at a time: seated, and the source told. Raises DatabaseError."""
@@ -94,33 +92,28 @@ class Boarding:
         else:
             boarded = [self._bus.boarded(entry) for entry in entries]
             outcomes = self._tell(puller, name, [passenger for passenger in boarded if passenger is not None])
-        self._told_in_vain |= {internal_id for internal_id, error in outcomes.items() if error is not None}
         self._record([entry for entry in entries if entry.internal_id in outcomes], outcomes)
 
     def _take_in(self, puller: Puller, name: str, batch: _Batch) -> list[QueueEntry]:
-        """Seat a batch and tell the source about everything it offered, seated now or before: it must stop offering it.
+        """Seat a batch and tell the source about what it offered, seated now or before: it must stop offering it.
 
-        Answers what was seated now, and of earlier trips what the source was told of for the first time.
+        Of those seated before that it does not know of yet, `notify_again` tells it, when the retry policy says so.
+        Answers what was seated now.
         """
         offered = [entry for each in batch.entries if (entry := self._work.take(each)) is not None]
         self._seat(batch)
         mine = {entry.internal_id for entry in batch.new}
         known = {e.internal_id: self._bus.queue.known(e) for e in batch.entries if e.internal_id not in mine}
-        passengers = [p for p in batch.passengers if known.get(p.internal_id) not in self._told_in_vain]
+        unaware = {other for other in known.values() if other and self._is_unaware(other)}
+        passengers = [passenger for passenger in batch.passengers if known.get(passenger.internal_id) not in unaware]
         outcomes = self._tell(puller, name, passengers)
         self._record(batch.new, outcomes)
         self._let_go(offered)
-        again = {other: outcomes[own] for own, other in known.items() if other and own in outcomes}
-        return [*batch.new, *self._record_known(again)]
+        return batch.new
 
-    def _record_known(self, outcomes: Outcomes) -> list[QueueEntry]:
-        """Write on entries of earlier trips what came of telling their source; answers those it was news for."""
-        stored = [entry for internal_id in outcomes if (entry := self._bus.entry(internal_id)) is not None]
-        taken = [entry for each in stored if not each.puller_notified and (entry := self._work.take(each))]
-        unaware = [entry for entry in taken if not entry.puller_notified]
-        self._record(unaware, outcomes)
-        self._let_go(taken)
-        return unaware
+    def _is_unaware(self, internal_id: str) -> bool:
+        entry = self._bus.entry(internal_id)
+        return entry is not None and not entry.puller_notified
 
     def _record(self, entries: Sequence[QueueEntry], outcomes: Outcomes) -> None:
         """Store what came of telling the source about these entries, which are held."""
