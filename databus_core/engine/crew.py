@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import inspect
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, Self, TypeVar, cast
 
 import orjson
@@ -45,7 +45,7 @@ class Crew:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for (_, name), member in self._members.items():
+        for (_kind, name), member in self._members.items():
             try:
                 self.call(member.close, Call(name, "closing"))
             except PluginError as error:
@@ -82,7 +82,11 @@ class Crew:
         return str(self.missing.get((kind, name), ""))
 
     def _make(self, kind: type[PluginT], name: str, module: str) -> PluginT:
-        configured = {Puller: self._route.pullers, Processor: self._route.processors, Pusher: self._route.pushers}
+        configured: dict[type[Plugin], Sequence[ModuleReference]] = {
+            Puller: self._route.pullers,
+            Processor: self._route.processors,
+            Pusher: self._route.pushers,
+        }
         of_its_kind = (reference for reference in configured[kind] if reference.step_name == name)
         reference = next(of_its_kind, None) or ModuleReference(module=module)
         context = PluginContext(

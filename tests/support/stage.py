@@ -71,10 +71,6 @@ class Stage:
             given[role] = [self._reference(module, step) if isinstance(step, str) else step for step in given[role]]
         return given
 
-    def pusher(self, name: str, **options: Any) -> dict[str, Any]:
-        """A pusher that plays on this stage, with what the configuration says of it."""
-        return self._reference(PUSHER, name) | options
-
     def _reference(self, module: str, name: str) -> dict[str, Any]:
         return {"module": module, "name": name, "arguments": {"stage": self.key, "role": name}}
 
