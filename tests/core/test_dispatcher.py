@@ -6,9 +6,8 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, BinaryIO
 
 import pytest
@@ -724,10 +723,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ahead = timedelta()
-        jumping = SimpleNamespace(
-            now=lambda zone: datetime.now(zone) + self.ahead, fromisoformat=datetime.fromisoformat
-        )
-        monkeypatch.setattr(clock, "datetime", jumping)
+        monkeypatch.setattr(clock, "source", lambda: datetime.now(UTC) + self.ahead)
 
 
 async def test_what_was_missed_asleep_paused_and_stopped_is_in_the_ledger_and_made_up_for(

@@ -73,7 +73,7 @@ def clocks(times: list[datetime], zone: str) -> list[str]:
             {"cron": "0 7 * * *", "active_hours": ["08:00-09:00"]},
             "the times of 'cron' '0 7 * * *' never fall into 'active_hours'",
         ),
-        ({"evry": "1 h"}, "schedule.evry: is not known here"),
+        ({"evry": "1 h"}, "schedule.evry: is not known; did you mean 'every'?"),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_place_and_what_is_allowed(schedule: dict[str, Any], told: str) -> None:
