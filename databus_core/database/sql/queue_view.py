@@ -21,7 +21,7 @@ from databus_core.database.sql.codec import (
 from databus_core.database.sql.content import Contents
 from databus_core.database.sql.store import Store, fetched
 from databus_core.database.sql.tables import COMPLETE, OPEN
-from databus_core.errors import NotFoundError
+from databus_core.errors import DamagedError, NotFoundError
 from databus_core.model.attachment import Attachment
 from databus_core.model.query import QueueCounts
 from databus_core.model.queue_entry import QueueEntry, Step, StepKind
@@ -112,9 +112,13 @@ class QueueView:
             found = self._entries(connection, [] if key is None else [key])
         if not found:
             raise NotFoundError(f"There is no passenger {internal_id!r:.200} in the queue.")
+        if isinstance(found[0], DamagedError):
+            raise found[0]
         return found[0]
 
-    def due(self, client_id: int, client_passenger: str, moment: datetime | None) -> Iterator[QueueEntry]:
+    def due(
+        self, client_id: int, client_passenger: str, moment: datetime | None
+    ) -> Iterator[QueueEntry | DamagedError]:
         """See Database.due."""
         latest = LATEST if moment is None else stored_time(moment)
         parameters = {"client": client_id, "name": client_passenger, "moment": latest}
@@ -125,19 +129,19 @@ class QueueView:
                 entries = self._entries(connection, keys[start : start + READ_AT_ONCE].tolist())
             yield from entries
 
-    def _entries(self, connection: Connection, keys: Sequence[int]) -> list[QueueEntry]:
+    def _entries(self, connection: Connection, keys: Sequence[int]) -> list[QueueEntry | DamagedError]:
         """The entries of these rows, in this order; those that are gone are left out."""
         parameters = {"keys": keys}
         rows = {row.id: row for row in connection.execute(self._select_entries, parameters)} if keys else {}
         if not rows:
             return []
-        steps: defaultdict[int, list[Step]] = defaultdict(list)
+        steps: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
         for key, *values in fetched(connection, self._select_steps, parameters):
-            steps[key].append(step_of(tuple(values)))
+            steps[key].append(tuple(values))
         attachments: defaultdict[int, list[Attachment]] = defaultdict(list)
         for key, name, fmt, content_id, size in fetched(connection, self._select_attachments, parameters):
             attachments[key].append(Attachment(name, format_of(fmt), self._contents.stored(content_id, size)))
-        return [_entry(rows[key], steps[key], attachments[key]) for key in keys if key in rows]
+        return [_entry_or_error(rows[key], steps[key], attachments[key]) for key in keys if key in rows]
 
     def open_ids(self, client_id: int, client_passenger: str) -> list[str]:
         """See Database.open_ids."""
@@ -184,6 +188,16 @@ class QueueView:
                         int(complete), int(incomplete), int(failing), None if at is None else time_of(at)
                     )
             return counts
+
+
+def _entry_or_error(
+    row: Row[Any], steps: list[tuple[Any, ...]], attachments: list[Attachment]
+) -> QueueEntry | DamagedError:
+    """The entry, or why what is stored of it is none: one that cannot be read harms no other."""
+    try:
+        return _entry(row, [step_of(values) for values in steps], attachments)
+    except (LookupError, TypeError, ValueError, OverflowError) as error:
+        return DamagedError(f"Passenger {row.internal_id} cannot be read: {error}.")
 
 
 def _entry(row: Row[Any], steps: list[Step], attachments: list[Attachment]) -> QueueEntry:
