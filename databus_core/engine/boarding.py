@@ -13,9 +13,10 @@ from databus_core.engine.attempts import Attempts
 from databus_core.engine.bus import Bus
 from databus_core.engine.calls import Call
 from databus_core.engine.work import Work
-from databus_core.errors import AttachmentError, DatabusError, PluginError
+from databus_core.errors import AttachmentError, DatabaseError, DatabusError, NotFoundError, PluginError
 from databus_core.model.attachment import BytesContent
 from databus_core.model.client import ModuleReference
+from databus_core.model.identity import new_id
 from databus_core.model.passenger import Passenger
 from databus_core.model.policies import CommitMode
 from databus_core.model.queue_entry import QueueEntry, Step, StepKind
@@ -198,6 +199,10 @@ class Boarding:
             new = self._bus.queue.seat(batch.entries)
         except AttachmentError:
             new = self._seat_one_by_one(batch)
+        except DatabaseError:
+            if not self._give_own_ids(batch):
+                raise
+            new = self._bus.queue.seat(batch.entries)
         batch.new = list(compress(batch.entries, new))
         self._bus.tally.seated += len(batch.new)
         if batch.new:
@@ -207,6 +212,28 @@ class Boarding:
             self._seat_namesake(batch, passenger, entry)
         if not all(new):
             self._log.info(f"{new.count(False)} offered by the source are seated already")
+
+    def _give_own_ids(self, batch: _Batch) -> bool:
+        """A puller that copies its passengers from one may give all the same internal id; answers whether it did."""
+        owners: dict[str, tuple[str, str] | None] = {}
+        changed = False
+        for passenger, entry in zip(batch.passengers, batch.entries, strict=True):
+            who = entry.source_system, entry.external_id
+            if entry.internal_id not in owners:
+                owners[entry.internal_id] = self._owner(entry.internal_id)
+            if owners[entry.internal_id] not in {None, who}:
+                passenger.internal_id = entry.internal_id = new_id()
+                self._work.take(entry)
+                changed = True
+            owners[entry.internal_id] = who
+        return changed
+
+    def _owner(self, internal_id: str) -> tuple[str, str] | None:
+        try:
+            entry = self._bus.queue.entry(internal_id)
+        except NotFoundError:
+            return None
+        return entry.source_system, entry.external_id
 
     def _take_out_namesakes(self, batch: _Batch, new: list[bool]) -> list[tuple[Passenger, QueueEntry]]:
         """Those that were not seated because another passenger has their id."""

@@ -337,3 +337,20 @@ def damage(engine: Engine, folder: Path, internal_id: str) -> None:
         with closing(sqlite3.connect(folder / "data" / "databus.sqlite")) as connection, connection:
             sql = "UPDATE queue_entry SET properties = '{\"x' WHERE internal_id = ?"
             assert connection.execute(sql, (internal_id,)).rowcount == 1
+
+
+# A puller's own ids -------------------------------------------------------------------------------------------------
+
+
+async def test_passengers_that_are_copies_of_one_are_seated_each_with_an_id_of_its_own(engine: Engine, tmp_path: Path):
+    stage = Stage(waiting=["1", "2", "3"])
+    stage.spoil = lambda passenger: setattr(passenger, "internal_id", "the-same-for-all")
+    async with trips_on(engine, tmp_path, stage.client_passenger(pushers=["erp"])) as trips:
+        log = await trips.drive()
+        assert "ended early" not in messages(log)
+        stage.waiting += ["4"]
+        log = await trips.drive()
+        assert not log.has_errors
+    assert stage.told == ["1", "2", "3", "4"]
+    assert sorted(number for _, number in stage.pushed) == ["1", "2", "3", "4"]
+    assert len({entry.internal_id for entry in stored(engine, tmp_path).values()}) == 4

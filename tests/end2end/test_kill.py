@@ -148,6 +148,32 @@ def entries(database: Database) -> dict[str, QueueEntry]:
     return {row.external_id: database.entry(driven.CLIENT, row.internal_id) for row in rows}
 
 
+def kill_again_and_again(engine: Engine, kills: int, passengers: int, folder: Path) -> Ledger:
+    """Drive, kill, look, so often; then let the rest be driven in order, and look at all of it."""
+    seed = int(os.environ.get("DATABUS_KILL_SEED") or random.SystemRandom().randrange(1_000_000))
+    print(f"Run it again with DATABUS_KILL_SEED={seed}")
+    moments = random.Random(seed)
+    driven.prepare(folder, engine)
+    ledger = Ledger(folder, engine)
+    for number in range(kills):
+        ledger.add_passengers(passengers * (number + 1))
+        phase = PHASES[number % len(PHASES)]
+        lines = 1 if phase == "seat" else moments.randint(1, passengers - 1)
+        Life(folder).kill_in(phase, lines, moments.uniform(0, LONGEST_DELAY))
+        ledger.check()
+    print(f"The kills hit {dict(ledger.kills)}; {ledger.repeated} deliveries were repeated")
+    assert Life(folder).end_in_order() == 0
+    ledger.check()
+    with closing(engine.opened(folder)) as database:
+        stored = entries(database)
+    assert sorted(stored) == ledger.made
+    assert {one.status for one in stored.values()} == {QueueStatus.COMPLETE}
+    assert sorted(names_in(folder / driven.TARGET)) == ledger.made
+    assert names_in(folder / driven.SOURCE) == set()
+    assert ledger.repeated <= kills
+    return ledger
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(("engine", "kills", "passengers"), KILLS, ids=str)
@@ -155,25 +181,5 @@ def test_no_kill_loses_damages_or_doubles_a_passenger(
     engine: Engine, kills: int, passengers: int, tmp_path: Path
 ) -> None:
     engine.require()
-    seed = int(os.environ.get("DATABUS_KILL_SEED") or random.SystemRandom().randrange(1_000_000))
-    print(f"Run it again with DATABUS_KILL_SEED={seed}")
-    moments = random.Random(seed)
-    driven.prepare(tmp_path, engine)
-    ledger = Ledger(tmp_path, engine)
-    for number in range(kills):
-        ledger.add_passengers(passengers * (number + 1))
-        phase = PHASES[number % len(PHASES)]
-        lines = 1 if phase == "seat" else moments.randint(1, passengers - 1)
-        Life(tmp_path).kill_in(phase, lines, moments.uniform(0, LONGEST_DELAY))
-        ledger.check()
-    print(f"The kills hit {dict(ledger.kills)}; {ledger.repeated} deliveries were repeated")
+    ledger = kill_again_and_again(engine, kills, passengers, tmp_path)
     assert set(PHASES) <= ledger.kills.keys(), "the kills were not spread over the whole trip"
-    assert Life(tmp_path).end_in_order() == 0
-    ledger.check()
-    with closing(engine.opened(tmp_path)) as database:
-        stored = entries(database)
-    assert sorted(stored) == ledger.made
-    assert {one.status for one in stored.values()} == {QueueStatus.COMPLETE}
-    assert sorted(names_in(tmp_path / driven.TARGET)) == ledger.made
-    assert names_in(tmp_path / driven.SOURCE) == set()
-    assert ledger.repeated <= kills
