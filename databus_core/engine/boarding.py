@@ -105,7 +105,7 @@ class Boarding:
         self._seat(batch)
         mine = {entry.internal_id for entry in batch.new}
         known = {e.internal_id: self._bus.queue.known(e) for e in batch.entries if e.internal_id not in mine}
-        unaware = {other for other in known.values() if other and self._is_unaware(other)}
+        unaware = {other for other in known.values() if other and other not in mine and self._is_unaware(other)}
         passengers = [passenger for passenger in batch.passengers if known.get(passenger.internal_id) not in unaware]
         outcomes = self._tell(puller, name, passengers)
         self._record(batch.new, outcomes)
