@@ -16,6 +16,7 @@ DatabusError
 ├── PermanentError         for plug-ins to raise: no further attempt would cure it
 ├── OutcomeUnknown         for pushers to raise: the target may have the passenger, or not
 ├── PeekNotOffered         a puller that cannot show what waits without taking it
+├── QueryLineError         a typed question that cannot be read
 ├── ExportStopped          somebody stopped an export before its end
 └── DispatcherError        a verb that the dispatcher's present state does not allow
 """
@@ -145,6 +146,15 @@ class OutcomeUnknown(DatabusError):
 
 class PeekNotOffered(DatabusError):
     """The puller cannot show what waits in its source system without consuming it."""
+
+
+class QueryLineError(DatabusError):
+    """A typed question that cannot be read: what lies between `start` and `end` of the line is at fault."""
+
+    def __init__(self, message: str, start: int, end: int) -> None:
+        super().__init__(message)
+        self.start = start
+        self.end = end
 
 
 class ExportStopped(DatabusError):

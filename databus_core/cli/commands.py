@@ -31,8 +31,10 @@ from databus_core.engine.storage import Storage
 from databus_core.errors import DatabaseHeldError, ExportStopped
 from databus_core.garbage import collect_seldom
 from databus_core.model.holder import Holder
-from databus_core.model.query import LogQuery, Query
+from databus_core.model.query import LogQuery
+from databus_core.model.query_line import parse_query_line, with_term
 from databus_core.model.queue_entry import QueueStatus
+from databus_core.model.standing import Standing
 from databus_core.model.ticket import DispatcherTicket
 from databus_core.new_folder import make_ticket_folder
 from databus_core.plugins.database import Database
@@ -357,17 +359,6 @@ def restore(
             terminal.say_restored(restore_database(ticket, backup, terminal.warn))
 
 
-class Standing(StrEnum):
-    """Which passengers `databus queue` lists."""
-
-    INCOMPLETE = "incomplete"
-    COMPLETE = "complete"
-    FAILING = "failing"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-    DECISION = "decision"
-
-
 class Wanted(StrEnum):
     """What a person can set a step to."""
 
@@ -378,12 +369,19 @@ class Wanted(StrEnum):
 @app.command()
 def queue(
     client: ClientArgument,
+    asked: Annotated[
+        str,
+        typer.Argument(
+            metavar="[QUERY]",
+            help="Which passengers, as in the window's Queue page: 'source:erp pusher:sap error:timeout age:>2h'.",
+        ),
+    ] = "",
     status: Annotated[
         Standing | None,
         typer.Option(
             help="Only passengers of which every step is complete, or some are not (incomplete); of these, those with "
-            "a step that has an error (failing), is out of attempts (failed), or has an unknown outcome (unknown); "
-            "decision: the last two, about which a person decides."
+            "no error (waiting), with a step that has one (failing), is out of attempts (failed), or has an unknown "
+            "outcome (unknown); decision: the last two, about which a person decides."
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -392,13 +390,11 @@ def queue(
     """List a client's passengers, newest first. As JSON each says why it is not delivered."""
     with errors_in_words(), opened(DispatcherTicket.load(ticket_file), None) as storage:
         database = storage.database
-        query = Query(client_id=client, limit=1)
-        if status is Standing.FAILING:
-            query = replace(query, has_error=True)
-        elif status is Standing.DECISION:
-            query = replace(query, needs_decision=True)
-        elif status is not None:
-            query = replace(query, status=QueueStatus(status))
+        if status is not None:
+            asked = with_term(asked, "status", status)
+        configured, _ = storage.customizing.client(client)
+        names = {*(passenger.name for passenger in configured.passengers), *database.queue_counts(client)}
+        query = replace(parse_query_line(asked, client, sorted(names)), limit=1)
         total = database.queue_rows(query).total
         page = database.queue_rows(replace(query, limit=max(1, total)))
         if as_json:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 
 from databus_core.model.log import MessageType
 from databus_core.model.passenger import fingerprint_in, title_in
-from databus_core.model.queue_entry import QueueEntry, QueueStatus
+from databus_core.model.queue_entry import QueueEntry, QueueStatus, StepKind
 
 RowT = TypeVar("RowT")
 
@@ -78,6 +78,12 @@ class Query:
     """Its internal or its external id, exactly."""
     attempts: int = 0
     """At least so many, of any step."""
+    open_step: str = ""
+    """Some step whose name has this in it, in any case, is not complete."""
+    open_step_kind: StepKind | None = None
+    """Which kind of step `open_step` means; None: any."""
+    error: str = ""
+    """The failing step's error has this in it, in any case; looked for in its first ERROR_SHOWN characters at least."""
     pulled_from: datetime | None = None
     pulled_until: datetime | None = None
     """Exclusive."""
@@ -94,6 +100,15 @@ class Query:
     """Only rows that come after this one, which need not be there any more: the next page, however deep, at the same
     cost. The number of all rows that match is as without it."""
     limit: int = PAGE
+
+    def with_implied(self) -> Query:
+        """The same question, with what its other parts imply said as well: an index may know that."""
+        query = self
+        if query.open_step and query.status is None:
+            query = replace(query, status=QueueStatus.INCOMPLETE)
+        if query.error and query.has_error is None:
+            query = replace(query, has_error=True)
+        return query
 
 
 @dataclass(frozen=True, slots=True)

@@ -346,6 +346,11 @@ def test_the_queue_is_listed_and_filtered(folder: Path, stage: Stage) -> None:
     assert failed["steps"][3]["error"] == "ZeroDivisionError: division by zero"
     assert failed["attachments"][0]["name"] == "order.txt"
     assert answered(folder, "queue", "demo", "--status", "failing") == [failed]
+    assert answered(folder, "queue", "demo", "passenger:orders age:<1h", "--status", "failing") == [failed]
+    assert answered(folder, "queue", "demo", "status:failing age:>1h") == []
+    wrong = in_process(folder, "queue", "demo", "stauts:failed")
+    assert (wrong.exit_code, wrong.stdout) == (2, "")
+    assert "do you mean status: ?" in wrong.stderr
     assert answered(folder, "queue", "demo", "--status", "complete")[0]["external_id"] == "1"
     listed = in_process(folder, "queue", "demo").stdout
     assert listed.endswith("2 passengers\n")

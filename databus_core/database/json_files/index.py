@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -11,13 +12,33 @@ from sortedcontainers import SortedList  # type: ignore[reportMissingTypeStubs]
 
 from databus_core.database.json_files.sizes import QueueSizes
 from databus_core.model.query import Query, QueueCounts, QueueOrder, QueueRow, Rows, terms
-from databus_core.model.queue_entry import DECISION_NEEDED, QueueStatus
+from databus_core.model.queue_entry import DECISION_NEEDED, QueueEntry, QueueStatus, StepKind
 
 Place: TypeAlias = tuple[datetime, str]
 """Where an entry stands in pull order."""
 
+OpenSteps: TypeAlias = tuple[tuple[StepKind, str], ...]
+"""Kind and name of the steps that are not complete."""
+
 Facet: TypeAlias = tuple[str, ...]
 """A filter that has its own sorted places, such as ("status", "complete")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What is kept of one entry."""
+
+    row: QueueRow
+    size: int
+    """Bytes that the entry takes."""
+    open_steps: OpenSteps
+
+    @classmethod
+    def of(cls, entry: QueueEntry, size: int) -> Indexed:
+        """Of an entry as it is now."""
+        return cls(
+            QueueRow.of(entry), size, tuple((step.kind, step.name) for step in entry.steps() if not step.complete)
+        )
 
 
 class _Places(Protocol):
@@ -40,16 +61,17 @@ def _places(values: Iterable[Place] = ()) -> _Places:
 class QueueIndex:
     """The rows of one client's queue. Not safe for several threads: its owner has the lock."""
 
-    def __init__(self, rows: Iterable[tuple[QueueRow, int]] = ()) -> None:
-        """`rows`: each with the bytes that its entry takes."""
+    def __init__(self, entries: Iterable[Indexed] = ()) -> None:
         self._rows: dict[str, QueueRow] = {}
+        self._open_steps: dict[str, OpenSteps] = {}
+        """Of those that have any. Equal ones are one object, as there are few different ones."""
+        self._alike: dict[OpenSteps, OpenSteps] = {}
         self._ids: dict[tuple[str, str], str] = {}
         self.sizes = QueueSizes()
         facets: dict[Facet, list[Place]] = {}
-        for row, size in sorted(rows, key=lambda sized: _place(sized[0])):
-            place = self._keep(row)
-            self.sizes.put(row, size)
-            for facet in _facets(row):
+        for entry in sorted(entries, key=lambda entry: _place(entry.row)):
+            place = self._keep(entry)
+            for facet in _facets(entry.row):
                 facets.setdefault(facet, []).append(place)
         self._sorted = {facet: _places(places) for facet, places in facets.items()}
 
@@ -64,8 +86,9 @@ class QueueIndex:
         """One row."""
         return self._rows.get(internal_id)
 
-    def put(self, row: QueueRow, size: int) -> None:
-        """Add a row whose entry takes so many bytes, or replace the one of the same internal id."""
+    def put(self, entry: Indexed) -> None:
+        """Add an entry, or replace the one of the same internal id."""
+        row = entry.row
         old = self._rows.get(row.internal_id)
         before: set[Facet] = set(_facets(old)) if old else set()
         after = set(_facets(row))
@@ -74,8 +97,7 @@ class QueueIndex:
             before = set()
         elif old is not None and _key(old) != _key(row):
             self._ids.pop(_key(old), None)
-        place = self._keep(row)
-        self.sizes.put(row, size)
+        place = self._keep(entry)
         for facet in before - after:
             self._leave(facet, place)
         for facet in after - before:
@@ -87,13 +109,20 @@ class QueueIndex:
         if row is None:
             return
         self.sizes.discard(internal_id)
+        self._open_steps.pop(internal_id, None)
         if self._ids.get(_key(row)) == internal_id:
             del self._ids[_key(row)]
         for facet in _facets(row):
             self._leave(facet, _place(row))
 
-    def _keep(self, row: QueueRow) -> Place:
+    def _keep(self, entry: Indexed) -> Place:
+        row = entry.row
         self._rows[row.internal_id] = row
+        self.sizes.put(row, entry.size)
+        if entry.open_steps:
+            self._open_steps[row.internal_id] = self._alike.setdefault(entry.open_steps, entry.open_steps)
+        else:
+            self._open_steps.pop(row.internal_id, None)
         self._ids.setdefault(_key(row), row.internal_id)
         return _place(row)
 
@@ -131,13 +160,15 @@ class QueueIndex:
 
     def page(self, query: Query) -> Rows[QueueRow]:
         """One page. Scans only for a text, for several filters at once, or for an order other than the pull's."""
+        query = query.with_implied()
         facet, others = self._best_facet(query)
         places = self._sorted.get(facet)
         if places is None:
             return Rows([], 0)
         first = places.bisect_left((query.pulled_from,)) if query.pulled_from else 0
         last = places.bisect_left((query.pulled_until,)) if query.pulled_until else len(places)
-        if others or query.text or query.id or query.attempts or query.order is not QueueOrder.PULLED_AT:
+        others = others or bool(query.text or query.id or query.attempts or query.open_step or query.error)
+        if others or query.order is not QueueOrder.PULLED_AT:
             return self._scan(query, places.islice(first, max(first, last)))
         total = max(0, last - first)
         first, last = _beyond(query, places, first, max(first, last))
@@ -169,7 +200,11 @@ class QueueIndex:
 
     def _scan(self, query: Query, places: Iterable[Place]) -> Rows[QueueRow]:
         wanted = [term.text.casefold() for term in terms(query.text)]
-        rows = [row for _, internal_id in places if _matches(row := self._rows[internal_id], query, wanted)]
+        rows = [
+            row
+            for _, internal_id in places
+            if _matches(row := self._rows[internal_id], query, wanted) and self._has_open_step(internal_id, query)
+        ]
         sort_key = _sort_key(query.order)
         if query.order is not QueueOrder.PULLED_AT:
             rows.sort(key=sort_key)
@@ -182,6 +217,15 @@ class QueueIndex:
         if query.descending:
             rows.reverse()
         return Rows(rows[query.offset : query.offset + query.limit], total)
+
+    def _has_open_step(self, internal_id: str, query: Query) -> bool:
+        """See Query.open_step."""
+        if not query.open_step:
+            return True
+        wanted, of = query.open_step.casefold(), query.open_step_kind
+        return any(
+            wanted in name.casefold() and of in {None, kind} for kind, name in self._open_steps.get(internal_id, ())
+        )
 
 
 def _beyond(query: Query, places: _Places, first: int, last: int) -> tuple[int, int]:
@@ -240,6 +284,7 @@ def _matches(row: QueueRow, query: Query, wanted: Sequence[str]) -> bool:
         and (not query.source_system or row.source_system == query.source_system)
         and (not query.id or query.id in {row.internal_id, row.external_id})
         and row.attempts >= query.attempts
+        and query.error.casefold() in row.error.casefold()
         and _says(row, wanted)
     )
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from databus_core.database.json_files.durable import Flusher
 from databus_core.database.json_files.entry_files import EntryFiles
-from databus_core.database.json_files.index import QueueIndex
+from databus_core.database.json_files.index import Indexed, QueueIndex
 from databus_core.database.json_files.layout import ClientLayout, is_ignored
 from databus_core.database.json_files.remembered import Remembered
 from databus_core.errors import DamagedError, DatabaseError, NotFoundError
@@ -37,7 +37,7 @@ class QueueFolder:
             self._files.make_ready()
         self._tell_who_waits_for_repair()
         self._remembered = Remembered(layout.purged)
-        self._index = QueueIndex(self._stored_rows())
+        self._index = QueueIndex(self._stored_entries())
 
     # Opening ----------------------------------------------------------------------------------------------------
 
@@ -55,7 +55,7 @@ class QueueFolder:
             who = "1 passenger lies" if len(places) == 1 else f"{len(places)} passengers lie"
             self._context.report(f"{who} set aside in {places[0].parent}: {advice}.")
 
-    def _stored_rows(self) -> Iterator[tuple[QueueRow, int]]:
+    def _stored_entries(self) -> Iterator[Indexed]:
         for item in self._files.names():
             if is_ignored(item.name):
                 continue
@@ -63,14 +63,14 @@ class QueueFolder:
                 self._context.remark(f"{self._files.folder / item.name} is no passenger's folder and is left alone.")
                 continue
             try:
-                yield self._sized(self._files.read(item.name))
+                yield self._indexed(self._files.read(item.name))
             except NotFoundError:
                 continue  # removed by the holder, beside whom this process only reads
             except DamagedError as error:
                 self._explain(item.name, error)
 
-    def _sized(self, entry: QueueEntry) -> tuple[QueueRow, int]:
-        return QueueRow.of(entry), self._files.size(entry)
+    def _indexed(self, entry: QueueEntry) -> Indexed:
+        return Indexed.of(entry, self._files.size(entry))
 
     def _explain(self, internal_id: str, error: DamagedError) -> None:
         """Set a folder that cannot be read aside, and say so; somebody else's folder is left alone."""
@@ -137,10 +137,10 @@ class QueueFolder:
     def _seat(self, entries: Sequence[QueueEntry]) -> None:
         try:
             self._files.seat(entries)
-            rows = [self._sized(entry) for entry in entries]
+            indexed = [self._indexed(entry) for entry in entries]
             with self._changed:
-                for row, size in rows:
-                    self._index.put(row, size)
+                for each in indexed:
+                    self._index.put(each)
         finally:
             with self._changed:
                 self._arriving.difference_update(map(_key, entries))
@@ -180,10 +180,10 @@ class QueueFolder:
             self._put(entry)
 
     def _put(self, entry: QueueEntry) -> None:
-        row, size = self._sized(entry)
+        indexed = self._indexed(entry)
         with self._changed:
-            if row.internal_id in self._index:  # else it was removed meanwhile
-                self._index.put(row, size)
+            if entry.internal_id in self._index:  # else it was removed meanwhile
+                self._index.put(indexed)
 
     def remove(self, internal_ids: Iterable[str]) -> int:
         """See Database.remove."""

@@ -42,7 +42,7 @@ MICROSECONDS_OF_DAY = 24 * 60 * 60 * 1_000_000
 
 MESSAGE_TYPES = dict(enumerate(MessageType))
 """By severity, which is also their number in the tables."""
-_KINDS: list[StepKind] = list(StepKind)
+KINDS: list[StepKind] = list(StepKind)
 _FORMATS = list(AttachmentFormat)
 STATUSES = {
     OPEN: QueueStatus.INCOMPLETE,
@@ -162,7 +162,7 @@ def step_columns(facts: StepFacts) -> tuple[int, str, str, int, int, str, int | 
     """STEP_COLUMNS."""
     kind, module, name, status, attempts, error, error_at, note, completed_at, next_attempt_at = facts
     return (
-        _KINDS.index(kind),
+        KINDS.index(kind),
         module,
         name,
         STATUS_NUMBERS[status],
@@ -225,7 +225,7 @@ def step_of(values: tuple[Any, ...]) -> Step:
     """A step from its columns."""
     kind, module, name, status, attempts, error, error_at, note, completed_at, next_attempt_at = values
     return Step(
-        _KINDS[cast("int", kind)],
+        KINDS[cast("int", kind)],
         module,
         name,
         STATUSES[status],

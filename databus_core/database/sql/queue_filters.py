@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from sqlalchemy import ColumnElement, Table, literal_column, or_
+from sqlalchemy import ColumnElement, exists, literal_column, or_
 
-from databus_core.database.sql.codec import STATUS_NUMBERS, stored_time
-from databus_core.database.sql.tables import COMPLETE, OPEN
+from databus_core.database.sql.codec import KINDS, STATUS_NUMBERS, stored_time
+from databus_core.database.sql.store import contains
+from databus_core.database.sql.tables import COMPLETE, OPEN, Tables
 from databus_core.model.query import Query
 from databus_core.model.queue_entry import QueueStatus
 
@@ -19,8 +20,8 @@ Conditions: TypeAlias = "list[ColumnElement[bool]]"
 class Filters:
     """Of one client's entries."""
 
-    def __init__(self, entry: Table, client_id: int, query: Query) -> None:
-        self._entry = entry
+    def __init__(self, tables: Tables, client_id: int, query: Query) -> None:
+        self._entry, self._step = tables.entry, tables.step
         self._client_id = client_id
         self._query = query
 
@@ -63,4 +64,18 @@ class Filters:
             conditions.append(or_(entry.internal_id == query.id, entry.external_id == query.id))
         if query.attempts:
             conditions.append(entry.attempts >= query.attempts)
+        if query.error:
+            conditions.append(contains(entry.error, query.error))
+        if query.open_step:
+            conditions.append(self._has_open_step(query))
         return conditions
+
+    def _has_open_step(self, query: Query) -> ColumnElement[bool]:
+        step = self._step.c
+        open_step = exists().where(
+            step.queue_entry_id == self._entry.c.id,
+            step.status != STATUS_NUMBERS[QueueStatus.COMPLETE],
+            contains(step.name, query.open_step),
+        )
+        kind = query.open_step_kind
+        return open_step if kind is None else open_step.where(step.kind == KINDS.index(kind))

@@ -20,19 +20,21 @@ class QueuePages:
     def __init__(self, store: Store, text: SearchText) -> None:
         self._store = store
         self._text = text
-        self._entry = store.tables.entry
+        self._tables = store.tables
 
     def rows(self, client_id: int, query: Query) -> Rows[QueueRow]:
         """See Database.queue_rows."""
-        filters = Filters(self._entry, client_id, query)
-        total = QueueTotal(self._store.tables, client_id)
+        query = query.with_implied()
+        filters = Filters(self._tables, client_id, query)
+        total = QueueTotal(self._tables, client_id)
         with self._store.reading() as connection:
             if query.text or query.id:
-                left = total.of(connection, replace(query, source_system=None, id="", attempts=0), filters.indexed())
+                indexed = replace(query, source_system=None, id="", attempts=0, open_step="", error="")
+                left = total.of(connection, indexed, filters.indexed())
                 if not left:
                     return Rows([], 0)
                 search = Search(self._store, self._text, connection, client_id, query)
-                return SearchPage(connection, self._store.tables, filters, search).rows(query, left)
+                return SearchPage(connection, self._tables, filters, search).rows(query, left)
             conditions = filters.conditions()
             number = total.of(connection, query, conditions)
-            return Rows(page(connection, self._entry, query, conditions) if number else [], number)
+            return Rows(page(connection, self._tables.entry, query, conditions) if number else [], number)

@@ -28,7 +28,7 @@ class QueueTotal:
     def of(self, connection: Connection, query: Query, conditions: Sequence[ColumnElement[bool]]) -> int:
         """How many rows match but for the text: whole days from the tallies, as far as these tell, the rest counted."""
         decision = query.needs_decision or query.status in DECISION_NEEDED
-        if query.source_system or query.id or query.attempts or decision:
+        if decision or query.source_system or query.id or query.attempts or query.open_step or query.error:
             return self.counted(connection, conditions)
         begin = stored_time(query.pulled_from) if query.pulled_from else None
         end = stored_time(query.pulled_until) if query.pulled_until else None
