@@ -46,6 +46,10 @@ class Settings(BaseModel):
     page: str = Field(default="", description="The page that was shown last.")
     recent_tickets: list[str] = Field(default_factory=list, description="Tickets that were opened, the last one first.")
     tables: dict[str, TableSettings] = Field(default_factory=dict, description="Columns of each table.")
+    searches: dict[str, str] = Field(default_factory=dict, description="Searches of the queue that are kept, by name.")
+    first_searches: dict[str, str] = Field(
+        default_factory=dict, description="What the queue of a client passenger (client/name) is shown with at first."
+    )
     splitters: dict[str, list[int]] = Field(default_factory=dict, description="Sizes of the parts of divided pages.")
 
     _file: Path | None = PrivateAttr(default=None)

@@ -17,7 +17,7 @@ from databus_core.errors import QueryLineError
 from databus_core.model.clock import now
 from databus_core.model.duration import parse_duration
 from databus_core.model.query import Query
-from databus_core.model.queue_entry import StepKind, short_name
+from databus_core.model.queue_entry import StepKind
 from databus_core.model.standing import Standing
 
 _TERM = re.compile(r'(?P<name>[A-Za-z_]+):(?P<value>(?:"[^"]*"?|[^\s"])*)|(?P<text>"[^"]*"?|[^\s"]+)')
@@ -74,7 +74,7 @@ def quoted(value: str) -> str:
 def parse_query_line(line: str, client_id: str, client_passengers: Sequence[str] = ()) -> Query:
     """The question that a line asks about a client's queue, in the default order.
 
-    `client_passengers` are the names that `passenger:` may mean, each also by its last part and in any case. Ages are
+    `client_passengers` are the names that `passenger:` may mean, each also by its last parts and in any case. Ages are
     reckoned from now, days are local ones. Raises QueryLineError.
     """
     return _Reading(Query(client_id=client_id), client_passengers).of(line)
@@ -153,7 +153,8 @@ def _source(query: Query, value: str, _names: Sequence[str]) -> Query:
 
 def _passenger(query: Query, value: str, names: Sequence[str]) -> Query:
     exact = [name for name in names if name == value]
-    fitting = exact or [name for name in names if value.lower() in {name.lower(), short_name(name).lower()}]
+    end = re.compile(rf"(.*[.:])?{re.escape(value)}", re.IGNORECASE | re.DOTALL)
+    fitting = exact or [name for name in names if end.fullmatch(name)]
     if len(fitting) > 1:
         raise ValueError(f"{value!r:.80} may be {' or '.join(fitting)}; write more of it")
     if not fitting:

@@ -340,7 +340,7 @@ class PassengersPage(Page):
     def _open_queue(self, row: PassengerRow | None, key: str) -> None:
         if row is not None:
             client_id, name = row.route
-            self.session.open("queue", client_id=client_id, client_passenger=name, show=_LINKS.get(key, "all"))
+            self.session.open("queue", client_id=client_id, client_passenger=name, show=_LINKS.get(key))
 
     def _on_link(self, row: PassengerRow, key: str) -> None:
         if key == "result":

@@ -79,8 +79,11 @@ class Chips(QWidget):
         return self._chips[self.group.checkedId()].value
 
     def choose(self, value: object) -> None:
-        """Choose a value without saying so."""
-        self.group.button([chip.value for chip in self._chips].index(value)).setChecked(True)
+        """Choose a value, or none when no chip has it, without saying so."""
+        self.group.setExclusive(False)  # else one cannot be taken back
+        for number, chip in enumerate(self._chips):
+            self.group.button(number).setChecked(chip.value == value)
+        self.group.setExclusive(True)
 
 
 class NameBox(QComboBox):
@@ -182,6 +185,12 @@ class SearchLine(QLineEdit):
     def words(self) -> str:
         """What is looked for."""
         return self.text().strip()
+
+    def set_faulty(self, faulty: bool) -> None:
+        """Show, by its colour, whether what is typed can be understood; somebody else says why not."""
+        if faulty != bool(self.property("faulty")):
+            self.setProperty("faulty", faulty)
+            self.style().polish(self)
 
     def _on_edited(self) -> None:
         self._pause.start()

@@ -85,6 +85,7 @@ def test_what_a_line_asks(line: str, expected: dict[str, object]) -> None:
 def test_a_client_passenger_is_named_as_people_say_it() -> None:
     names = ("shop.Orders", "mails", "other.mails")
     assert asked("passenger:orders", *names).client_passenger == "shop.Orders"
+    assert asked("passenger:b.orders", "a.b.orders", "b.c.orders", "ab.orders").client_passenger == "a.b.orders"
     assert asked("passenger:shop.orders", *names).client_passenger == "shop.Orders"
     assert asked("passenger:mails", *names).client_passenger == "mails"
     with pytest.raises(QueryLineError, match=r"'MAILS' may be mails or other\.mails"):

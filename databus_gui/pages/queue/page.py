@@ -9,11 +9,13 @@ from PySide6.QtWidgets import QLabel, QMessageBox, QPushButton, QSplitter
 
 from databus_core.model.query import QueueOrder, QueueRow, Rows, SearchProgress
 from databus_core.model.queue_entry import QueueStatus
+from databus_core.model.standing import Standing
 from databus_core.plugins.observer import Change
 from databus_gui.i18n import count, tr
 from databus_gui.pages.page import Page
 from databus_gui.pages.queue.details import Details
-from databus_gui.pages.queue.filter_bar import FilterBar, Show
+from databus_gui.pages.queue.filter_bar import FilterBar
+from databus_gui.pages.queue.searches import SearchMenu
 from databus_gui.slots import async_slot, start
 from databus_gui.tables.model import Column, Mark, PageRequest, TableModel
 from databus_gui.tables.view import TableView
@@ -25,7 +27,8 @@ from databus_gui.widgets.words import ago, local_time, local_time_with_zone
 class QueuePage(Page):
     """The passengers of the looked-at client.
 
-    `open(client_passenger=..., show="failing", text=...)` filters, `open(internal_id=...)` shows one passenger.
+    `open(client_passenger=..., show="failing", text=...)` filters: `show` is a Standing, `text` a line as
+    model/query_line.py has it. `open(internal_id=...)` shows one passenger.
     """
 
     name = "queue"
@@ -41,7 +44,10 @@ class QueuePage(Page):
         purge.setToolTip(tr("Delete the completed passengers that the filter's client passenger has"))
         purge.clicked.connect(self.purge)
         self.header.addWidget(purge)
-        self.filter_bar = FilterBar(self.session.names, self)
+        self.searches = SearchMenu(self.session)
+        self.filter_bar = FilterBar(self.session.names, self.searches.first_line, self)
+        self.filter_bar.line_row.addWidget(self.searches)
+        self.searches.chosen.connect(self.filter_bar.ask)
         self.filter_bar.changed.connect(self._on_filter_changed)
         self.model = TableModel(
             self._columns(), self._fetch, lambda row: row.internal_id, self, order=QueueOrder.PULLED_AT, descending=True
@@ -76,6 +82,7 @@ class QueuePage(Page):
             self._asked_client, self._restart = client_id, True
             self.details.clear()
         self._offer_passengers()
+        self.searches.tell(self.filter_bar.line, self.filter_bar.query(client_id).client_passenger)
         if self._restart:
             self._restart = False
             await self.model.restart()
@@ -100,7 +107,7 @@ class QueuePage(Page):
 
     def _offer_passengers(self) -> None:
         client = self.session.dispatcher.clients.get(self.session.client_id)
-        self.filter_bar.passenger.offer([passenger.name for passenger in client.passengers] if client else [])
+        self.filter_bar.offer_passengers([passenger.name for passenger in client.passengers] if client else [])
 
     def _tell_empty(self) -> None:
         if self.filter_bar.narrow:
@@ -139,9 +146,12 @@ class QueuePage(Page):
     def open(self, **what: object) -> None:
         passenger, text = what.get("client_passenger"), what.get("text", "")
         self._wanted_id = str(what.get("internal_id", ""))
-        if passenger is not None or "show" in what or text:
+        show = what.get("show")
+        if passenger is not None and not show and not text:
+            text = self.searches.first_line(str(passenger))
+        if passenger is not None or show or text:
             self.filter_bar.show_only(
-                Show(str(what.get("show", Show.ALL))), str(passenger) if passenger else None, str(text)
+                Standing(str(show)) if show else None, str(passenger) if passenger else None, str(text)
             )
         elif self._wanted_id:
             self.filter_bar.show_only()
@@ -172,7 +182,8 @@ class QueuePage(Page):
     @async_slot
     async def purge(self) -> None:
         """Ask, with the number, whether the completed passengers are to go."""
-        client_id, passenger = self.session.client_id, self.filter_bar.passenger.name
+        client_id = self.session.client_id
+        passenger = self.filter_bar.query(client_id).client_passenger
         ids = await self.session.read(lambda storage: storage.database.completed_ids(client_id, passenger, None))
         of = tr("of {passenger}", passenger=passenger) if passenger else tr("of client {client}", client=client_id)
         if not ids:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QFontMetrics
+from PySide6.QtGui import QAction, QFontMetrics
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
+    QInputDialog,
     QLabel,
     QLineEdit,
     QMessageBox,
@@ -155,6 +156,87 @@ def test_filters_by_client_passenger_and_date(qtbot: QtBot, page: QueuePage) -> 
     for number in range(date.count()):
         date.setCurrentIndex(number)
         qtbot.waitUntil(lambda: len(shown(page)) == 4)
+
+
+def test_a_line_says_what_to_show_and_the_controls_follow(qtbot: QtBot, page: QueuePage) -> None:
+    search, bar = named(page, QLineEdit, "Search"), page.filter_bar
+    qtbot.keyClicks(search, "status:failing processor:first age:<1h")
+    qtbot.waitUntil(lambda: shown(page) == {"3"})
+    assert chip(page, "Failing").isChecked()
+    assert bar.date.currentText() == "Last hour"
+    qtbot.mouseClick(chip(page, "All"), Qt.MouseButton.LeftButton)
+    assert search.text() == "processor:first age:<1h"
+    search.end(False)
+    qtbot.keyClicks(search, " status:unknown")
+    qtbot.waitUntil(lambda: shown(page) == set())
+    assert not any(button.isChecked() for button in bar.chips.group.buttons())
+    qtbot.mouseClick(chip(page, "Failing"), Qt.MouseButton.LeftButton)
+    assert search.text() == "processor:first age:<1h status:failing"
+    bar.date.setCurrentText("Any time")
+    assert search.text() == "processor:first status:failing"
+    search.setText("")
+    qtbot.keyClicks(search, "pulled:today..today passenger:orders")
+    qtbot.waitUntil(lambda: len(shown(page)) == 4)
+    assert bar.date.currentText() == ""
+    assert bar.date.placeholderText() == "As typed"
+    assert bar.passenger.name == "orders"
+    bar.passenger.setCurrentText("invoices")
+    assert search.text() == "pulled:today..today passenger:invoices"
+
+
+def test_a_line_that_cannot_be_read_says_why_and_shows_what_was_asked_before(qtbot: QtBot, page: QueuePage) -> None:
+    search = named(page, QLineEdit, "Search")
+    qtbot.keyClicks(search, "status:failing")
+    qtbot.waitUntil(lambda: shown(page) == {"2", "3"})
+    qtbot.keyClicks(search, " stauts:failed")
+    problem = page.filter_bar.problem
+    qtbot.waitUntil(problem.isVisible)
+    assert '"stauts:" is no qualifier; do you mean status: ?' in problem.text()
+    page.request_refresh()
+    qtbot.wait(REFRESH_MS * 2)
+    assert shown(page) == {"2", "3"}
+    search.setText("")
+    qtbot.keyClicks(search, "refused")
+    qtbot.waitUntil(lambda: shown(page) == set())
+    assert not problem.isVisible()
+
+
+def entries_of(page: QueuePage) -> dict[str, QAction]:
+    """The menu of searches, as it opens."""
+    menu = page.searches.menu()
+    menu.aboutToShow.emit()
+    return {action.text(): action for action in menu.actions()}
+
+
+def test_searches_are_kept_and_one_is_what_a_client_passenger_is_shown_with(
+    qtbot: QtBot, page: QueuePage, window: MainWindow
+) -> None:
+    assert not entries_of(page)["Keep this search …"].isEnabled()
+    page.filter_bar.ask("status:failing passenger:orders")
+    qtbot.waitUntil(lambda: shown(page) == {"2", "3"})
+    entries_of(page)["Keep this search …"].trigger()
+    dialog = next(widget for widget in window.findChildren(QInputDialog) if widget.isVisible())
+    dialog.setTextValue("my & yours")
+    qtbot.keyClick(dialog, Qt.Key.Key_Return)
+    entries_of(page)["Show orders like this at first"].trigger()
+    page.filter_bar.ask("")
+    qtbot.waitUntil(lambda: len(shown(page)) == 4)
+    entries_of(page)["my && yours"].trigger()
+    qtbot.waitUntil(lambda: shown(page) == {"2", "3"})
+    page.filter_bar.ask("")
+    page.filter_bar.passenger.setCurrentText("orders")
+    assert page.filter_bar.line == "passenger:orders status:failing"
+    window.session.open("queue", client_passenger="orders", show="complete")
+    assert page.filter_bar.line == "status:complete passenger:orders"
+    window.session.open("queue", client_passenger="orders")
+    assert page.filter_bar.line == "passenger:orders status:failing"
+    qtbot.waitUntil(lambda: shown(page) == {"2", "3"})
+    qtbot.waitUntil(lambda: "Show all of orders at first" in entries_of(page))
+    entries_of(page)["Show all of orders at first"].trigger()
+    entries_of(page)["Forget"].menu().actions()[0].trigger()
+    assert "my && yours" not in entries_of(page)
+    window.session.open("queue", client_passenger="orders")
+    assert page.filter_bar.line == "passenger:orders"
 
 
 def test_details_tell_each_step_its_error_and_attempts(qtbot: QtBot, page: QueuePage) -> None:
