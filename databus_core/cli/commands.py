@@ -20,7 +20,8 @@ from databus_core.engine.audit import doer, note
 from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.check import problems_with
 from databus_core.engine.control import Reply, command
-from databus_core.engine.dispatcher import Dispatcher, ErrorWatch
+from databus_core.engine.dispatcher import Dispatcher
+from databus_core.engine.error_watch import ErrorWatch
 from databus_core.engine.factories import Factories
 from databus_core.engine.new_ticket import SQL_MODULE, make_ticket, sql_arguments
 from databus_core.engine.peek import peek as peek_sources

@@ -5,41 +5,36 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
-import logging
-import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from databus_core.engine.audit import doer, note
 from databus_core.engine.bus_ticket import BusTicket
-from databus_core.engine.control import ControlListener
-from databus_core.engine.depot import Depot
+from databus_core.engine.commands import obey
+from databus_core.engine.error_watch import ErrorWatch
 from databus_core.engine.events import Events
-from databus_core.engine.export import Progress, export_client
-from databus_core.engine.factories import Factories, option_named
-from databus_core.engine.inquiry import Inquiry
+from databus_core.engine.export import Progress
+from databus_core.engine.factories import Factories
+from databus_core.engine.inquiry import find_out
+from databus_core.engine.maintenance import change_ticket, export
 from databus_core.engine.peek import PullerPeek, peek
 from databus_core.engine.roster import Roster, TimetableRow, read_client
 from databus_core.engine.route_states import set_pause
+from databus_core.engine.station import Station
 from databus_core.engine.stop_signals import on_stop_signals
 from databus_core.engine.storage import Storage
 from databus_core.engine.threads import in_daemon_thread
 from databus_core.engine.timetable import Route, Timetable
 from databus_core.engine.traffic import RunningTrip, Traffic
-from databus_core.engine.why import Circumstances, Hindrances, why_not_delivered
-from databus_core.errors import DatabusError, DispatcherError, ExportStopped, TicketError
-from databus_core.files import write_durably
-from databus_core.model.client import ROOT, Client, ClientPassenger
+from databus_core.engine.why import Circumstances, why_not_delivered
+from databus_core.errors import DatabusError, DispatcherError
+from databus_core.model.client import ROOT, Client
 from databus_core.model.clock import now
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log
 from databus_core.model.missed import MissedTrips
 from databus_core.model.plugin_state import PluginState
-from databus_core.model.problem import Problem
-from databus_core.model.queue_entry import QueueEntry, QueueStatus
 from databus_core.model.route_state import RoutePause
 from databus_core.model.ticket import DispatcherTicket
 from databus_core.model.trip import TripRecord
@@ -48,14 +43,6 @@ from databus_core.plugins.factory import Factory
 from databus_core.plugins.observer import Change, DispatcherObserver, DispatcherState
 
 T = TypeVar("T")
-
-STORAGE_THREADS = 4
-
-CLOSE_SECONDS = 2.0
-"""How long trips that were left may keep the database from being closed: they may hang while it stores what they gave
-it, such as the content of an attachment that its source never ends."""
-_logger = logging.getLogger("databus.database")
-"""Gets the remarks of the database."""
 
 _PAUSE_DEEDS = {
     RoutePause.NONE: "resumed",
@@ -80,18 +67,10 @@ class Dispatcher:
     ) -> None:
         """`program` is what a second process is told holds the database. With `isolate`, trips whose configuration
         leaves it open run in processes of their own: plug-ins that keep Python's lock would stall a window."""
-        self._ticket = ticket
         self._program = program
-        self._doer = doer(program)
-        self._isolate = isolate
         self._state = DispatcherState.STOPPED
         self._events = Events(*observers)
-        self._ticket_observer: DispatcherObserver | None = None
-        self._factory: Factories | None = None
-        self._storage: Storage | None = None
-        self._depot: Depot | None = None
-        self._control: ControlListener | None = None
-        self._pool: ThreadPoolExecutor | None = None
+        self._station = Station(ticket, self._events, program, isolate=isolate)
         self._roster = Roster(Timetable(ticket.drivers_at_once))
         self._traffic = Traffic(self._roster, self._events, self._read_client, self._run_trip, self._keep_missed)
         self._maintenance = asyncio.Lock()
@@ -106,7 +85,7 @@ class Dispatcher:
     @property
     def ticket(self) -> DispatcherTicket:
         """The ticket in force."""
-        return self._ticket
+        return self._station.ticket
 
     @property
     def state(self) -> DispatcherState:
@@ -126,9 +105,7 @@ class Dispatcher:
     @property
     def factory(self) -> Factory:
         """What makes plug-ins for this ticket. Raises FactoryError when the ticket names one that cannot be used."""
-        if self._factory is None:
-            self._factory = Factories(self._ticket)
-        return self._factory
+        return self._station.factory
 
     @property
     def clients(self) -> dict[str, Client]:
@@ -139,6 +116,10 @@ class Dispatcher:
     def configuration_problems(self) -> list[str]:
         """What is wrong with the clients' configurations, so that some of their passengers do not travel."""
         return self._roster.problems
+
+    def client_id(self, meant: str) -> str:
+        """The id of the client that a person means. Raises NotFoundError."""
+        return self._roster.client_id(meant)
 
     def timetable(self) -> list[TimetableRow]:
         """Every client passenger with its last trip and next departure."""
@@ -168,38 +149,26 @@ class Dispatcher:
                 self._set_state(DispatcherState.PAUSED if paused else DispatcherState.RUNNING)
 
     async def _start(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._pool = ThreadPoolExecutor(STORAGE_THREADS, thread_name_prefix="databus-storage")
-        self._control = ControlListener(functools.partial(self._on_command, loop))
+        self._station.open(functools.partial(obey, self))
         try:
-            await self._begin(self._ticket)
+            await self._station.open_database(self.ticket)
+            await self._begin()
         except BaseException:
             await self._stop()
             raise
         self._traffic.begin()
 
-    async def _begin(self, ticket: DispatcherTicket) -> None:
-        """Take a ticket into force: its factories, its observer, its database, its clients."""
-        self._factory = Factories(ticket)
-        observer = self._observer_of(ticket, self._factory)
-        storage = await self._in_pool(functools.partial(self._open_storage, ticket, self._factory))
-        self._storage = storage
-        self._ticket = ticket
-        self._depot = Depot(ticket, storage, self._events, isolate=self._isolate)
-        if self._ticket_observer is not None:
-            self.remove_observer(self._ticket_observer)
-        self._ticket_observer = observer
-        if observer is not None:
-            self.add_observer(observer)
-        self._roster.begin(ticket.folder, ticket.drivers_at_once)
+    async def _begin(self) -> None:
+        """Take over what is in the database that was opened."""
+        self._roster.begin(self.ticket.folder, self.ticket.drivers_at_once)
         await self._read_clients()
         for failure in await self.read(lambda storage: storage.customizing.backup_all()):
-            self._report(failure)
+            self._station.report(failure)
 
     async def pause(self) -> None:
         """Start no new trip and return when none runs any more."""
         if self._state is DispatcherState.RUNNING:
-            await self._note("paused")
+            await self._station.note("paused")
         await self._pause()
 
     async def _pause(self) -> None:
@@ -217,7 +186,7 @@ class Dispatcher:
             raise DispatcherError("An export or a change of the ticket is under way; resume when it is done.")
         if self._state is not DispatcherState.RUNNING:
             self._set_state(DispatcherState.RUNNING)
-            await self._note("resumed")
+            await self._station.note("resumed")
 
     async def shut_down(self, *, leave: bool = False) -> None:
         """Finish the running trips, close the database, stop.
@@ -228,7 +197,7 @@ class Dispatcher:
         if self._state is DispatcherState.STOPPED:
             return
         self._set_state(DispatcherState.STOPPING)
-        seconds = self._ticket.grace_seconds if leave else None
+        seconds = self.ticket.grace_seconds if leave else None
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds), self._opening:
                 pass  # a start, or a change of the ticket, is finished first
@@ -240,35 +209,9 @@ class Dispatcher:
     async def _stop(self, deed: str = "") -> None:
         """`deed`: what a person did, for the audit."""
         await self._traffic.end()
-        control, storage, pool, depot = self._control, self._storage, self._pool, self._depot
-        self._control = self._storage = self._pool = self._depot = None
-        if control is not None:
-            control.close()
-        if depot is not None:
-            await in_daemon_thread(depot.close, "databus-depot-close")
-        if storage is not None:
-            await self._close(storage.database, deed)
-        if pool is not None:
-            pool.shutdown(wait=False, cancel_futures=True)
+        await self._station.close(deed, hurry=bool(self._traffic.left))
         self._set_state(DispatcherState.STOPPED)
-        await self._events.settle(self._ticket.grace_seconds)
-
-    async def _close(self, database: Database, deed: str) -> None:
-        """Close it; where a trip that was left is inside and hangs, leave it as well: it closes behind that trip."""
-        try:
-            async with asyncio.timeout(CLOSE_SECONDS if self._traffic.left else None):
-                await in_daemon_thread(functools.partial(self._end, database, deed), "databus-close")
-        except TimeoutError:
-            self._report(f"The database {database} is still in use by a trip that was left.")
-
-    def _end(self, database: Database, deed: str) -> None:
-        """In a thread: close the database, which ends by what was done to it."""
-        try:
-            if deed:
-                note(database, self._doer, deed)
-        except DatabusError as error:  # a server that is gone does not keep the program from ending
-            self._events.failed(f"The audit does not tell that it was {deed}: {error}")
-        database.close()
+        await self._events.settle(self.ticket.grace_seconds)
 
     def run(self, *, paused: bool = False) -> int:
         """Start and drive (unless `paused`) until SIGINT or SIGTERM; a second signal leaves after the grace time.
@@ -305,7 +248,7 @@ class Dispatcher:
         self._require(DispatcherState.RUNNING)
         route = self._travelling(client_id, client_passenger)
         self._traffic.expedite(route)
-        await self._note("expedited", route.client_passenger, route.client_id)
+        await self._station.note("expedited", route.client_passenger, route.client_id)
 
     async def drive(self, client_id: str, client_passenger: str) -> Log:
         """Make one trip now and wait for it, also while paused; answers its finished log.
@@ -318,7 +261,7 @@ class Dispatcher:
             raise DispatcherError(
                 f"{route} cannot depart now: a trip of it, an export or a change of the ticket is under way."
             )
-        await self._note("drove", route.client_passenger, route.client_id)
+        await self._station.note("drove", route.client_passenger, route.client_id)
         return await self._traffic.depart(route, expedited=True)
 
     def _travelling(self, client_id: str, client_passenger: str) -> Route:
@@ -361,48 +304,28 @@ class Dispatcher:
                     lambda storage, c=client_id, r=rows: storage.database.append_missed(c, r), Change.TRIPS, client_id
                 )
             except DatabusError as error:
-                self._report(f"What client {client_id} missed could not be written into its ledger: {error}")
+                self._station.report(f"What client {client_id} missed could not be written into its ledger: {error}")
 
     async def peek(self, client_id: str, client_passenger: str) -> list[PullerPeek]:
         """What waits in the source systems, without consuming it."""
         bus_ticket = self._roster.bus_ticket(self._roster.route(client_id, client_passenger))
-        database, factory = self._opened().database, self.factory
+        database, factory = self._station.storage.database, self.factory
         return await in_daemon_thread(lambda: peek(bus_ticket, database, factory), "databus-peek")
 
     async def why(self, client_id: str, internal_id: str) -> str:
         """Why that passenger is not delivered, in one sentence. Raises NotFoundError."""
         client_id = self._roster.client_id(client_id)
         client = self.clients[client_id]
-
-        def find(storage: Storage) -> tuple[QueueEntry, Hindrances]:
-            entry = storage.database.entry(client_id, internal_id)
-            return entry, Inquiry(storage.database, client_id, client).hindrances(entry)
-
-        entry, hindrances = await self.read(find)
+        entry, hindrances = await self.read(lambda storage: find_out(storage.database, client_id, client, internal_id))
         around = self.circumstances(client_id, entry.client_passenger)
         return why_not_delivered(entry, dataclasses.replace(around, hindrances=hindrances))
 
     def circumstances(self, client_id: str, client_passenger: str) -> Circumstances:
         """What bears now on the passengers of a client passenger, but for what is stored (their hindrances)."""
-        route = Route(client_id, client_passenger)
-        moment, driving = now(), self._state is DispatcherState.RUNNING
-        return Circumstances(
-            moment=moment,
-            state=self._state,
-            paused=self._why_it_rests(route),
-            is_travelling=self._roster.timetable.is_running(route),
-            next_due_at=self._roster.timetable.next_due_at(moment, route) if driving else None,
-        )
-
-    def _why_it_rests(self, route: Route) -> str:
-        """In words; empty for a client passenger that travels."""
-        if self.clients.get(route.client_id, Client()).passenger(route.client_passenger) is None:
-            return f"{route.client_passenger!r} is not in the configuration any more"
-        paused = self._roster.timetable.pause_of(route) is RoutePause.EVERYTHING
-        return f"its client passenger, {route.client_passenger}, is paused" if paused else ""
+        return self._roster.circumstances(Route(client_id, client_passenger), now(), self._state)
 
     async def _run_trip(self, bus_ticket: BusTicket, log: Log) -> TripRecord:
-        return await self._trips_start_at().run_trip(bus_ticket, log)
+        return await self._station.depot.run_trip(bus_ticket, log)
 
     def halt(self, client_id: str, client_passenger: str, who: str = "") -> None:
         """End the running trip of a client passenger: what it had not stored is done again on its next trip.
@@ -410,30 +333,25 @@ class Dispatcher:
         In a process of its own it is killed, with whatever its plug-in is at; in a thread it is left. Raises
         NotFoundError for an unknown client passenger, DispatcherError when no trip of it is under way.
         """
-        self._trips_start_at().halt(self._roster.route(client_id, client_passenger), who)
+        self._station.depot.halt(self._roster.route(client_id, client_passenger), who)
 
     # Plug-ins that crash ----------------------------------------------------------------------------------------
 
     async def quarantined(self, client_id: str) -> dict[str, PluginState]:
         """The client's plug-ins that are called no more because they crashed too often, by the names of their steps."""
-        quarantine = self._trips_start_at().quarantine
-        return await self._in_pool(lambda: quarantine.of(client_id))
+        quarantine = self._station.depot.quarantine
+        return await self._station.in_pool(lambda: quarantine.of(client_id))
 
     async def release(self, client_id: str, step: str) -> str:
         """Let such a plug-in be called again; answers its step's name. Raises NotFoundError."""
-        quarantine, client_id = self._trips_start_at().quarantine, self._roster.client_id(client_id)
-        return await self._in_pool(lambda: quarantine.release(client_id, step))
-
-    def _trips_start_at(self) -> Depot:
-        if self._depot is None:
-            raise DispatcherError("The dispatcher is stopped, and makes no trips.")
-        return self._depot
+        quarantine, client_id = self._station.depot.quarantine, self._roster.client_id(client_id)
+        return await self._station.in_pool(lambda: quarantine.release(client_id, step))
 
     # Doors to the data ------------------------------------------------------------------------------------------
 
     async def read(self, op: Callable[[Storage], T]) -> T:
         """Run `op` in a worker thread and answer its result. Raises what it raises, DispatcherError when stopped."""
-        return await self._in_pool(functools.partial(op, self._opened()))
+        return await self._station.read(op)
 
     async def change(
         self, op: Callable[[Storage], T], what: Change, client_id: str = "", *, deed: str = "", on: str = ""
@@ -444,7 +362,7 @@ class Dispatcher:
         """
         result = await self.read(op)
         if deed:
-            await self._note(deed, on, client_id or ROOT)
+            await self._station.note(deed, on, client_id or ROOT)
         if what in {Change.CUSTOMIZING, Change.CLIENTS}:
             await self._read_clients()
         self._events.changed(what, client_id)
@@ -466,58 +384,36 @@ class Dispatcher:
         """
         client_id = self._roster.client_id(client_id)
         context = DatabaseContext(
-            folder=folder or self._ticket.folder, arguments=database_arguments, report=self._events.failed
+            folder=folder or self.ticket.folder, arguments=database_arguments, report=self._events.failed
         )
         target = self.factory.create(Database, database_module, context)
-        stopped = threading.Event()
-
-        def copy(storage: Storage) -> int:
-            target.open(Holder(f"{self._program} (export)"))
-            with closing(target):
-                return export_client(storage.database, target, client_id, progress or _no_progress, stopped.is_set)
-
         async with self._paused():
-            copying = asyncio.ensure_future(self.read(copy))
-            try:
-                copied = await asyncio.shield(copying)
-                await self._note("exported", f"to {target}", client_id)
-                return copied
-            except asyncio.CancelledError:
-                stopped.set()
-                with suppress(ExportStopped):
-                    await copying  # nothing may travel before it has let go of the databases
-                raise
+            copied = await export(self._station, client_id, target, Holder(f"{self._program} (export)"), progress)
+            await self._station.note("exported", f"to {target}", client_id)
+            return copied
 
     async def apply(self, ticket: DispatcherTicket) -> None:
         """Take another ticket into force, and save it to its file if it has one; running trips are finished first.
 
-        Raises DatabusError when that is not possible; the old ticket then stays in force, and its file as it is.
+        Raises DatabusError when that is not possible; the old ticket then stays in force, and its file as it is. Where
+        its database cannot be opened again, the dispatcher is STOPPED, and may be started when that is mended.
         """
         if self._state is DispatcherState.STOPPED:
-            self._factory = Factories(ticket)
-            self._ticket = ticket
-            await in_daemon_thread(functools.partial(_save, ticket), "databus-save")
+            self._station.take(ticket, Factories(ticket))
+            await self._station.save_ticket()
         else:
             async with self._paused(), self._opening:
                 await self._swap(ticket)
-                await self._note("changed the ticket")
+                await self._station.note("changed the ticket")
         self._events.changed(Change.TICKET, "")
 
     async def _swap(self, ticket: DispatcherTicket) -> None:
-        old = self._ticket
-        Factories(ticket)
-        await self._close_database()
         try:
-            await self._begin(ticket)
-            await self._in_pool(functools.partial(_save, ticket))
-        except DatabusError:
-            await self._close_database()
-            await self._begin(old)
-            raise
-
-    async def _close_database(self) -> None:
-        await self._in_pool(self._trips_start_at().close)
-        await self._in_pool(self._opened().database.close)
+            await change_ticket(self._station, ticket, self._begin)
+        finally:
+            async with self._closing:
+                if not self._station.has_database and self._state is not DispatcherState.STOPPED:
+                    await self._stop()
 
     @asynccontextmanager
     async def _paused(self) -> AsyncGenerator[None]:
@@ -545,46 +441,6 @@ class Dispatcher:
         if self._state not in states:
             raise DispatcherError(f"Not possible while the dispatcher is {self._state}.")
 
-    async def _note(self, what: str, on: str = "", client_id: str = ROOT) -> None:
-        """Keep in the audit what a person did. It is done already, so that what goes wrong here is only told."""
-        try:
-            await self.read(lambda storage: note(storage.database, self._doer, what, on, client_id))
-        except DatabusError as error:
-            self._report(f"The audit does not tell that {self._doer} {what} {on}: {error}")
-        else:
-            self._events.changed(Change.AUDIT, client_id)
-
-    def _opened(self) -> Storage:
-        if self._storage is None:
-            raise DispatcherError("The dispatcher is stopped, and with it its database is closed.")
-        return self._storage
-
-    async def _in_pool(self, function: Callable[[], T]) -> T:
-        if self._pool is None:
-            raise DispatcherError("The dispatcher is stopped.")
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function)
-
-    def _report(self, message: str) -> None:
-        self._events.tell(lambda each: each.failed(message))
-
-    def _open_storage(self, ticket: DispatcherTicket, factories: Factories) -> Storage:
-        """In a worker thread: a new storage over the ticket's database, held by this process."""
-        holder = Holder(self._program, control=self._control.address if self._control else "")
-        on_indexed = functools.partial(self._events.changed, Change.SEARCH, "")
-        database = factories.opened(holder, self._events.failed, _logger.info, on_indexed)
-        return Storage(database, ticket, factories)
-
-    @staticmethod
-    def _observer_of(ticket: DispatcherTicket, factory: Factory) -> DispatcherObserver | None:
-        observer = ticket.dispatcher_observer
-        if isinstance(observer, str):
-            with option_named(ticket, "dispatcher_observer"):
-                return factory.create(DispatcherObserver, observer)
-        if observer is not None and not isinstance(observer, DispatcherObserver):
-            problem = Problem(("dispatcher_observer",), f"{observer!r:.80} is no observer and no module's name")
-            raise TicketError(ticket.file or "Ticket", problem)
-        return observer
-
     async def _read_clients(self) -> None:
         """Take over every client's configuration as it is stored now."""
         client_ids = await self.read(lambda storage: storage.database.client_ids())
@@ -596,62 +452,4 @@ class Dispatcher:
     async def _read_client(self, client_id: str) -> None:
         reading = await self.read(lambda storage: read_client(storage, client_id))
         for problem in self._roster.take_over(client_id, reading):
-            self._report(problem)
-
-    def _on_command(self, loop: asyncio.AbstractEventLoop, request: dict[str, Any]) -> dict[str, Any]:
-        """In the control thread: carry out a command of another process on the loop."""
-        return asyncio.run_coroutine_threadsafe(self._obey(**request), loop).result()
-
-    async def _obey(self, verb: str, client_id: str = "", **arguments: Any) -> dict[str, Any]:
-        if verb == "expedite":
-            await self.expedite(client_id, **arguments)
-        elif verb == "pause_route":
-            await self.pause_route(client_id, **arguments)
-        elif verb == "resume_route":
-            await self.resume_route(client_id, **arguments)
-        elif verb == "halt":
-            self.halt(client_id, **arguments)
-        elif verb == "release":
-            return {"state": self._state, "step": await self.release(client_id, **arguments)}
-        elif verb == "set_step":
-            client_id = self._roster.client_id(client_id)
-            arguments["status"] = QueueStatus(arguments["status"])
-            await self.change(
-                lambda storage: storage.queue(client_id).set_step(**arguments),
-                Change.QUEUE,
-                client_id,
-                deed=f"set a step {arguments['status']}",
-                on=f"{arguments['step_name']} of {arguments['internal_id']}",
-            )
-        elif verb == "circumstances":
-            around = self.circumstances(self._roster.client_id(client_id), **arguments)
-            return {name: getattr(around, name) for name in ("state", "paused", "is_travelling", "next_due_at")}
-        elif verb == "export":
-            module, options, folder = (arguments[name] for name in ("database_module", "database_arguments", "folder"))
-            copied = await self.export(client_id, module, options, folder=Path(folder))
-            return {"state": self._state, "copied": copied}
-        else:
-            raise DispatcherError(f"The running dispatcher does not know the command {verb!r}.")
-        return {"state": self._state}
-
-
-class ErrorWatch(DispatcherObserver):
-    """Remembers whether any trip had errors."""
-
-    seen = False
-
-    def trip_complete(self, client: Client, client_passenger: ClientPassenger, log: Log) -> None:
-        self.seen = self.seen or log.has_errors
-
-
-def _save(ticket: DispatcherTicket) -> None:
-    if ticket.file is None:
-        return
-    try:
-        write_durably(ticket.file, ticket.text().encode())
-    except OSError as error:
-        raise TicketError(ticket.file, Problem((), f"cannot be written: {error}")) from error
-
-
-def _no_progress(done: int, total: int) -> None:
-    """Nobody wants to know."""
+            self._station.report(problem)

@@ -16,6 +16,12 @@ LOOKED_AT = 1000
 """How many of the oldest open passengers of a client passenger are looked at for one that holds others back."""
 
 
+def find_out(database: Database, client_id: str, client: Client, internal_id: str) -> tuple[QueueEntry, Hindrances]:
+    """One passenger and what keeps it; in a worker thread. Raises NotFoundError, DatabaseError."""
+    entry = database.entry(client_id, internal_id)
+    return entry, Inquiry(database, client_id, client).hindrances(entry)
+
+
 class Inquiry:
     """About passengers of one client, as they are stored while it is used; in a worker thread."""
 

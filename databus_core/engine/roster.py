@@ -11,11 +11,13 @@ from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.route_states import note_new, reckoned_from
 from databus_core.engine.storage import Storage
 from databus_core.engine.timetable import Route, Timetable
+from databus_core.engine.why import Circumstances
 from databus_core.errors import DatabusError, NotFoundError
 from databus_core.model.client import Client, ClientPassenger
 from databus_core.model.client_id import known_as
 from databus_core.model.route_state import RoutePause, RouteState
 from databus_core.model.trip import TripRecord
+from databus_core.plugins.observer import DispatcherState
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,3 +176,21 @@ class Roster:
             for passenger in client.passengers
             for route in [Route(client_id, passenger.name)]
         ]
+
+    def circumstances(self, route: Route, moment: datetime, state: DispatcherState) -> Circumstances:
+        """What bears on a route's passengers while the dispatcher is in that state, but for what is stored."""
+        driving = state is DispatcherState.RUNNING
+        return Circumstances(
+            moment=moment,
+            state=state,
+            paused=self._why_it_rests(route),
+            is_travelling=self.timetable.is_running(route),
+            next_due_at=self.timetable.next_due_at(moment, route) if driving else None,
+        )
+
+    def _why_it_rests(self, route: Route) -> str:
+        """In words; empty for a client passenger that travels."""
+        if self.clients.get(route.client_id, Client()).passenger(route.client_passenger) is None:
+            return f"{route.client_passenger!r} is not in the configuration any more"
+        paused = self.timetable.pause_of(route) is RoutePause.EVERYTHING
+        return f"its client passenger, {route.client_passenger}, is paused" if paused else ""

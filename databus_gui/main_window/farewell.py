@@ -8,7 +8,7 @@ from enum import Enum, auto
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox, QPushButton, QWidget
 
-from databus_core.engine.dispatcher import RunningTrip
+from databus_core.engine.traffic import RunningTrip
 from databus_gui.i18n import count, tr
 
 NAMED = 6

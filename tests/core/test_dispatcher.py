@@ -28,7 +28,7 @@ from databus_core import (
 from databus_core.database.json_files import JsonFiles
 from databus_core.engine import events
 from databus_core.engine.control import ControlListener, command
-from databus_core.engine.dispatcher import CLOSE_SECONDS
+from databus_core.engine.station import CLOSE_SECONDS
 from databus_core.errors import CustomizingError, DatabaseHeldError, DispatcherError, NotFoundError
 from databus_core.model import clock
 from databus_core.model.audit import AuditRecord
@@ -572,6 +572,26 @@ async def test_a_ticket_that_cannot_be_taken_leaves_the_old_one_in_force(
     assert dispatcher.state is DispatcherState.RUNNING
     assert len(dispatcher.timetable()) == 6
     assert not (await dispatcher.drive("demo", "route0")).has_errors
+
+
+async def test_where_the_old_database_cannot_be_opened_again_either_it_stops_and_can_be_started_later(
+    tmp_path: Path, dispatcher: Dispatcher, ticket: DispatcherTicket, ear: Ear
+):
+    await dispatcher.start(paused=True)
+    data, aside = tmp_path / "data", tmp_path / "aside"
+    data.rename(aside)
+    data.write_text("in the way")
+    wrong = DispatcherTicket.parse({"database_arguments": {"database_dir": "/proc/nowhere"}}, tmp_path / "ticket.json")
+    with pytest.raises(DispatcherError, match=r"holder.*\n.*has stopped; start it again .*data' cannot be made"):
+        await dispatcher.apply(wrong)
+    assert dispatcher.state is DispatcherState.STOPPED
+    assert dispatcher.ticket is ticket
+    with pytest.raises(DispatcherError, match="database is closed"):
+        await dispatcher.read(lambda storage: storage.database.client_ids())
+    data.unlink()
+    aside.rename(data)
+    await dispatcher.start()
+    await until(lambda: len(ear.of("complete")) == 6)
 
 
 async def test_a_damaged_configuration_can_be_repaired_in_the_app(tmp_path: Path, ear: Ear):

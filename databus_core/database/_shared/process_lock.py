@@ -46,11 +46,13 @@ class ProcessLock:
         replace(temporary, self._holder_file)
 
     def release(self) -> None:
-        """Give the data back; harmless when they are not held."""
+        """Give the data back; harmless when they are not held. Raises OSError, and has given them back all the same."""
         if self._holder is not None:
             self._holder = None
-            self._holder_file.unlink(missing_ok=True)
-            self._lock.release()
+            try:
+                self._holder_file.unlink(missing_ok=True)
+            finally:
+                self._lock.release()
 
     def holder(self) -> Holder | None:
         """Who holds the data now."""

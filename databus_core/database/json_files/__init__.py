@@ -89,7 +89,8 @@ class JsonFiles(Database):
 
     def close(self) -> None:
         self._gate.close()
-        self._give_back()
+        with self._in_words():
+            self._give_back()
 
     def _give_back(self) -> None:
         if self._clients is not None:
