@@ -181,7 +181,7 @@ def test_a_line_says_what_to_show_and_the_controls_follow(qtbot: QtBot, page: Qu
     assert bar.date.placeholderText() == "As typed"
     assert bar.passenger.name == "orders"
     bar.passenger.setCurrentText("invoices")
-    assert search.text() == "pulled:today..today passenger:invoices"
+    assert search.text() == "passenger:invoices pulled:today..today"
 
 
 def test_a_line_that_cannot_be_read_says_why_and_shows_what_was_asked_before(qtbot: QtBot, page: QueuePage) -> None:
