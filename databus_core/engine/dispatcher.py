@@ -10,7 +10,9 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from databus_core.engine.bulk import Frozen
 from databus_core.engine.bus_ticket import BusTicket
+from databus_core.engine.by_hand import BulkResult, EntryChange
 from databus_core.engine.commands import obey
 from databus_core.engine.error_watch import ErrorWatch
 from databus_core.engine.events import Events
@@ -366,6 +368,30 @@ class Dispatcher:
         if what in {Change.CUSTOMIZING, Change.CLIENTS}:
             await self._read_clients()
         self._events.changed(what, client_id)
+        return result
+
+    async def change_passengers(
+        self, frozen: Frozen, change: EntryChange, *, deed: str, go_on: Callable[[BulkResult], bool] | None = None
+    ) -> BulkResult:
+        """A person changes many passengers, a bunch at a time; after each bunch `go_on` is given what came of them so
+        far, on the loop, and answers whether to do the others, too.
+
+        The audit has the `deed` with the number. Raises DatabusError when nothing more can be read or stored at all;
+        what keeps single passengers from being changed is in the result, see Queue.change.
+        """
+        result = BulkResult()
+        try:
+            for bunch in frozen.bunches():
+                result += await self.read(
+                    lambda storage, bunch=bunch: storage.queue(frozen.client_id).change(bunch, change)
+                )
+                self._events.changed(Change.QUEUE, frozen.client_id)
+                if go_on is not None and not go_on(result):
+                    break
+        finally:
+            if result.changed:
+                number = "1 passenger" if result.changed == 1 else f"{result.changed} passengers"
+                await self._station.note(deed, number, frozen.client_id)
         return result
 
     async def export(

@@ -6,10 +6,12 @@ import threading
 from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from time import monotonic
 
-from databus_core.errors import DamagedError, DatabaseError, NotFoundError
+from databus_core.engine.by_hand import BulkResult, EntryChange, setting_step
+from databus_core.errors import DamagedError, DatabaseError
 from databus_core.model.passenger import Json, fingerprint_in
-from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step, short_name
+from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step
 from databus_core.plugins.database import Database
 
 HOLD_SECONDS = 5.0
@@ -151,18 +153,50 @@ class Queue:
         """
         with self._seats.hold([internal_id], HOLD_SECONDS):
             entry = self.entry(internal_id)
-            step = _step_meant(entry, step_name)
-            note = f"set by {who or 'hand'}"
-            if status is QueueStatus.COMPLETE:
-                step.finish(note)
-            elif status is QueueStatus.INCOMPLETE:
-                step.reopen(note)
-                step.attempts = 0
-            else:
-                raise DatabaseError(f"A person sets a step to complete or incomplete, not to {status.value!r}.")
-            self.update([entry])
-            self._seats.changed_by_hand(internal_id)
+            if setting_step(step_name, status, who or "hand")(entry):
+                self._store_by_hand([entry])
         return entry
+
+    def change(self, internal_ids: Sequence[str], change: EntryChange) -> BulkResult:
+        """A person changes passengers by hand, all in the same way; each is stored wholly or left as it was.
+
+        One that is gone, cannot be read or stored, or that a trip handles for longer than HOLD_SECONDS, is refused and
+        keeps no other from its change.
+        """
+        patience = monotonic() + HOLD_SECONDS
+        refused: dict[str, str] = {}
+        entries: list[QueueEntry] = []
+        held: list[str] = []
+        try:
+            for internal_id in internal_ids:
+                try:
+                    self._seats.take([internal_id], max(0.0, patience - monotonic()))
+                    held.append(internal_id)
+                    entry = self.entry(internal_id)
+                    if change(entry):
+                        entries.append(entry)
+                except DatabaseError as error:
+                    refused[internal_id] = str(error)
+            refused |= self._stored_as_far_as_possible(entries)
+        finally:
+            self._seats.give_back(held)
+        changed = sum(entry.internal_id not in refused for entry in entries)
+        return BulkResult(changed, len(internal_ids) - changed - len(refused), refused)
+
+    def _stored_as_far_as_possible(self, entries: Sequence[QueueEntry]) -> dict[str, str]:
+        """Ids of those that could not be stored, with the reasons."""
+        try:
+            self._store_by_hand(entries)
+        except DatabaseError as error:
+            if len(entries) == 1:
+                return {entries[0].internal_id: str(error)}
+            return {key: why for entry in entries for key, why in self._stored_as_far_as_possible([entry]).items()}
+        return {}
+
+    def _store_by_hand(self, entries: Sequence[QueueEntry]) -> None:
+        if entries:
+            self.update(entries)
+            self._seats.changed_by_hand(*(entry.internal_id for entry in entries))
 
     def purge(self, client_passenger: str | None = None, before: datetime | None = None) -> int:
         """Remove completed passengers, all or those completed before a time; answers how many."""
@@ -173,18 +207,6 @@ class Queue:
         """Remove the completed passengers that are too many, see Database.surplus_ids; answers how many."""
         ids = self._database.surplus_ids(self._client_id, client_passenger, count=count, size=size)
         return self._database.remove(self._client_id, ids) if ids else 0
-
-
-def _step_meant(entry: QueueEntry, step_name: str) -> Step:
-    """The step that a person names. Raises NotFoundError."""
-    steps = list(entry.steps())
-    meant = [step for step in steps if step.name == step_name]
-    meant = meant or [step for step in steps if short_name(step.name) == step_name]
-    if len(meant) == 1:
-        return meant[0]
-    names = ", ".join(step.name for step in meant or steps)
-    several = "several steps" if meant else "no step"
-    raise NotFoundError(f"Passenger {entry} has {several} {step_name!r}; it has {names}.")
 
 
 def mention(entry: QueueEntry, log_id: str) -> None:
