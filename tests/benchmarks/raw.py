@@ -20,6 +20,8 @@ from databus_core.model.log import LogEntry
 from databus_core.model.queue_entry import QueueEntry
 
 MICROSECONDS_OF_DAY = 24 * 60 * 60 * 1_000_000
+SIZE = 1700
+"""About what a passenger takes, whose bytes the engine adds up."""
 
 PRAGMAS = {
     "busy_timeout": 10_000,
@@ -36,12 +38,12 @@ HAD = """SELECT seat FROM queue_entry WHERE client_id = 1 AND seat IN ({0})
 UNION ALL SELECT seat FROM purged_seat WHERE client_id = 1 AND seat IN ({0})"""
 INSERT_ENTRY = """INSERT INTO queue_entry (
     id, client_id, internal_id, seat, client_passenger, passenger_module, source_system, external_id, fingerprint,
-    pulled_at, status, failing, done_at, completed_at, notified, steps_done, steps_total, attempts, failing_step,
-    error, properties, log_ids, unknown
-) VALUES (?, 1, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?, ?, 3, ?, ?, ?, ?, ?, '')"""
+    pulled_at, status, decision, failing, due_at, done_at, completed_at, notified, steps_done, steps_total, attempts,
+    size, failing_step, error, properties, log_ids, unknown
+) VALUES (?, 1, ?, ?, ?, ?, ?, ?, '', ?, ?, 0, ?, ?, ?, ?, ?, ?, 3, ?, ?, ?, ?, ?, ?, '')"""
 INSERT_STEP = """INSERT INTO queue_step (
-    queue_entry_id, position, kind, module, name, status, attempts, error, error_at, note, completed_at
-) VALUES (?, ?, ?, ?, ?, ?, ?, '', NULL, '', ?)"""
+    queue_entry_id, position, kind, module, name, status, attempts, error, error_at, note, completed_at, next_attempt_at
+) VALUES (?, ?, ?, ?, ?, ?, ?, '', NULL, '', ?, NULL)"""
 INSERT_CONTENT = "INSERT INTO content (id, size, hash, data) VALUES (?, ?, NULL, ?)"
 INSERT_ATTACHMENT = "INSERT INTO attachment (queue_entry_id, position, name, format, content_id) VALUES (?, 0, ?, 0, ?)"
 CHANGE_STEP = (
@@ -49,10 +51,14 @@ CHANGE_STEP = (
 )
 NOTIFIED = "UPDATE queue_entry SET notified = 1, steps_done = 1, attempts = 1 WHERE id = ?"
 PROCESSED = "UPDATE queue_entry SET steps_done = 2 WHERE id = ?"
-PUSHED = "UPDATE queue_entry SET steps_done = 3, status = 1, done_at = ?, completed_at = ? WHERE id = ?"
-TALLY = """INSERT INTO queue_tally (client_id, client_passenger, day, complete, incomplete, failing)
-VALUES (1, ?, ?, ?, ?, ?) ON CONFLICT (client_id, client_passenger, day) DO UPDATE
-SET complete = complete + excluded.complete, incomplete = incomplete + excluded.incomplete"""
+PUSHED = """UPDATE queue_entry SET steps_done = 3, status = 1, due_at = NULL, done_at = ?, completed_at = ?
+WHERE id = ?"""
+TALLY = """INSERT INTO queue_tally (
+    client_id, client_passenger, day, complete, incomplete, failing, complete_size, incomplete_size
+) VALUES (1, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (client_id, client_passenger, day) DO UPDATE
+SET complete = complete + excluded.complete, incomplete = incomplete + excluded.incomplete,
+    complete_size = complete_size + excluded.complete_size,
+    incomplete_size = incomplete_size + excluded.incomplete_size"""
 
 INSERT_LINE = (
     "INSERT INTO log_entry (trip_log_id, position, at, log_module_id, type, message) VALUES (?, ?, ?, ?, ?, ?)"
@@ -114,17 +120,18 @@ class Raw:
         only_keys = [(key,) for key in keys]
         ends = [(at, at, key) for key in keys]
         name, day, count = entries[0].client_passenger, at // MICROSECONDS_OF_DAY, len(entries)
+        size = count * SIZE
         return [
             [
                 (INSERT_CONTENT, contents),
                 (INSERT_ENTRY, rows),
                 (INSERT_STEP, steps),
                 (INSERT_ATTACHMENT, attachments),
-                (TALLY, [(name, day, 0, count, 0)]),
+                (TALLY, [(name, day, 0, count, 0, 0, size)]),
             ],
             [(NOTIFIED, only_keys), (CHANGE_STEP, finished[0])],
             [(PROCESSED, only_keys), (CHANGE_STEP, finished[1])],
-            [(PUSHED, ends), (CHANGE_STEP, finished[2]), (TALLY, [(name, day, count, -count, 0)])],
+            [(PUSHED, ends), (CHANGE_STEP, finished[2]), (TALLY, [(name, day, count, -count, 0, size, -size)])],
         ]
 
     @contextmanager
@@ -148,9 +155,10 @@ class Raw:
                 name, at = names[key % len(names)], last - (count - key) * apart
                 is_open = bool(every) and key % every == 0
                 failing = is_open and key // every % 2 == 0
-                numbers = tally.setdefault((name, at // MICROSECONDS_OF_DAY), [0, 0, 0])
+                numbers = tally.setdefault((name, at // MICROSECONDS_OF_DAY), [0, 0, 0, 0, 0])
                 numbers[is_open] += 1
                 numbers[2] += failing
+                numbers[3 + is_open] += SIZE
                 rows.append(_stored_row(key, name, at, is_open=is_open, failing=failing))
                 steps += (
                     (key, number, number, module, module, done, 1, at if done else None)
@@ -209,8 +217,9 @@ def _seat(entry: QueueEntry) -> str:
 def _row(key: int, entry: QueueEntry) -> tuple[object, ...]:
     return (
         key, entry.internal_id, _seat(entry), entry.client_passenger,
-        entry.passenger_module, entry.source_system, entry.external_id, _stored(entry.pulled_at), 0, 0, None, None,
-        0, 0, 0, "", "", orjson.dumps(entry.properties).decode(), orjson.dumps(entry.log_ids).decode(),
+        entry.passenger_module, entry.source_system, entry.external_id, at := _stored(entry.pulled_at), 0, 0, at,
+        None, None, 0, 0, 0, SIZE, "", "",
+        orjson.dumps(entry.properties).decode(), orjson.dumps(entry.log_ids).decode(),
     )  # fmt: skip
 
 
@@ -220,6 +229,7 @@ def _stored_row(key: int, name: str, at: int, *, is_open: bool, failing: bool) -
     done_at = None if is_open else at
     return (
         key, internal_id, f"shop\n{external_id}", name, "plugins.order", "shop", external_id, at, int(not is_open),
-        int(failing), done_at, done_at, 1, 2 if is_open else 3, 1, "plugins.deliver" if failing else "",
+        int(failing), at if is_open else None, done_at, done_at, 1, 2 if is_open else 3, 1, SIZE,
+        "plugins.deliver" if failing else "",
         "The target does not answer" if failing else "", '{"origin":"order.xml"}', f'["{internal_id}"]',
     )  # fmt: skip
