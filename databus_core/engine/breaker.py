@@ -1,14 +1,16 @@
 """The breaker of a pusher: spares a target that is down, and finds out with one passenger whether it is up again.
 
 Pure: the clock is passed in. Closed, every passenger is pushed. Open, none is. When its wait is over one passenger (a
-canary) is pushed: its arrival closes the breaker, its failure opens it for twice as long.
+canary) is pushed: its arrival closes the breaker, its failure opens it for twice as long. A canary that says nothing
+about the target, because it is not to be delivered yet or never can be, leaves the breaker as it is for another wait;
+the next canary is then a passenger behind it, so that it does not keep the others from finding out.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from databus_core.model.policies import BreakerPolicy
 
@@ -36,25 +38,39 @@ class Breaker:
     """Canaries that failed."""
     error: str = ""
     """The failure that opened it, or the latest canary's."""
+    passed_over: str = ""
+    """The canaries up to this internal id said nothing; empty when there was none."""
+    canary: str = ""
+    """The internal id of the one that is under way."""
 
     @property
     def is_open(self) -> bool:
         """Whether passengers wait for the target."""
         return self.opened_at is not None
 
-    def lets_pass(self, moment: datetime) -> bool:
-        """Whether a passenger may be pushed now: any while it is closed, a canary when the wait is over."""
-        return self.try_at is None or moment >= self.try_at
+    def lets_pass(self, internal_id: str, moment: datetime) -> bool:
+        """Whether this passenger is pushed now: any while it is closed, one as a canary when the wait is over."""
+        if self.try_at is None:
+            return True
+        if self.canary or moment < self.try_at or internal_id <= self.passed_over:
+            return False
+        self.canary = internal_id
+        return True
+
+    def turn_back(self) -> None:
+        """The one that it let pass was not pushed after all."""
+        self.canary = ""
 
     def succeeded(self) -> bool:
         """A passenger arrived; answers whether that closed it."""
         closed = self.is_open
         self.like, self.failures, self.opened_at, self.try_at, self.tries, self.error = "", 0, None, None, 0, ""
+        self.canary = self.passed_over = ""
         return closed
 
     def failed(self, policy: BreakerPolicy, error: str, moment: datetime) -> bool:
         """A push failed; answers whether that opened it."""
-        if not self.lets_pass(moment):
+        if self.is_open and not self.canary:
             return False  # one of a batch that was under way when another one of it opened the breaker
         like = signature(error)
         self.failures = self.failures + 1 if like == self.like else 1
@@ -66,11 +82,25 @@ class Breaker:
         opened = not self.is_open
         self.opened_at = self.opened_at or moment
         self.error = error
-        wait = min(policy.wait * 2 ** min(self.tries, 30), max(policy.longest_wait, policy.wait))
-        self.try_at = moment + wait
+        self.canary = self.passed_over = ""
+        self.try_at = moment + self._wait(policy)
         return opened
+
+    def said_nothing(self, policy: BreakerPolicy, moment: datetime) -> None:
+        """The canary came back with an answer that is not about the target."""
+        self.passed_over, self.canary = self.canary, ""
+        self.try_at = moment + self._wait(policy)
+
+    def none_was_left(self, moment: datetime) -> None:
+        """Everybody was looked at: where none stood behind the last canary, the next is looked for from the start."""
+        if self.try_at is not None and self.try_at <= moment:
+            self.passed_over = ""
+
+    def _wait(self, policy: BreakerPolicy) -> timedelta:
+        return min(policy.wait * 2 ** min(self.tries, 30), max(policy.longest_wait, policy.wait))
 
     def try_now(self) -> None:
         """A person wants to know at once whether the target is up."""
         if self.is_open:
             self.try_at = self.opened_at
+            self.passed_over = ""

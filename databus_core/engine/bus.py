@@ -82,7 +82,7 @@ class Bus:
     def save_guards(self) -> None:
         """Store what they know, for the next trip. Raises DatabaseError."""
         for guard in self.guards.values():
-            guard.save()
+            guard.arrive()
 
     def why_not_begun(self, kind: type[Plugin], step: Step) -> str:
         """Its plug-in is missing, which the log says once; or the passenger cannot be boarded, which is counted."""

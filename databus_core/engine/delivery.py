@@ -75,11 +75,13 @@ class Delivery:
     def _offer(self, entry: QueueEntry, step: Step) -> None:
         pusher = self._bus.crew.member(Pusher, step.name, step.module)
         guard = self._bus.guard(step)
-        if pusher is not None and not guard.lets_pass():
+        if pusher is not None and not guard.lets_pass(entry.internal_id):
             self._spared[step.name] = self._spared.get(step.name, 0) + 1
             return
         passenger = self._bus.boarded(entry) if pusher is not None else None
         if pusher is None or passenger is None:
+            if pusher is not None:
+                guard.turn_back()
             if self._attempts.not_begun(Pusher, step, self._bus):
                 self._work.store(entry)
             return
@@ -88,6 +90,7 @@ class Delivery:
             batch_size = self._bus.crew.call(lambda: operator.index(pusher.batch_size))
         except PluginError as error:
             self._take_down(pusher, parcel, error)
+            guard.came_back(1)
             return
         if batch_size > 1:
             self._gather(pusher, parcel, batch_size)
@@ -102,6 +105,7 @@ class Delivery:
         except PluginError as error:
             outcome = error
         self._take_down(pusher, parcel, outcome)
+        self._bus.guard(parcel.step).came_back(1)
 
     def _announce(self, pusher: Pusher, parcels: Sequence[_Parcel]) -> None:
         """Make durable that these pushes begin, where it matters after a crash whether they did."""
@@ -118,8 +122,8 @@ class Delivery:
         name = parcel.step.name
         batch = self._batches.setdefault(name, _Batch(pusher))
         batch.parcels.append(parcel)
-        # While its breaker is open, the target is tried with one passenger.
-        if len(batch.parcels) >= batch_size or self._bus.guard(parcel.step).breaker.is_open:
+        # While its breaker is open, the target is tried with one passenger; and none waits for the rate limit's next.
+        if len(batch.parcels) >= batch_size or self._bus.guard(parcel.step).is_full:
             self._push_batch(name)
 
     def _push_batch(self, name: str) -> None:
@@ -134,6 +138,7 @@ class Delivery:
             outcomes = [error] * len(parcels)
         for parcel, outcome in zip(parcels, outcomes, strict=True):
             self._take_down(pusher, parcel, outcome, grouped=True)
+        self._bus.guard(parcels[0].step).came_back(len(parcels))
         self._work.flush()
         for parcel in parcels:
             self.finish(parcel.entry)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, cast
 
 from databus_core.engine.breaker import Breaker
-from databus_core.engine.rate import Bucket
+from databus_core.engine.rate import Rate
 from databus_core.model.breaker_change import BreakerChange
 from databus_core.model.client import PusherReference
 from databus_core.model.clock import format_time, now, parse_time
@@ -20,7 +21,8 @@ _PREFIX = "pusher"
 
 
 class Guard:
-    """Used by one trip at a time. Its state is stored when the breaker changes, and at the trip's end."""
+    """Used by one trip at a time. Its state is stored when the breaker changes, when some more passengers
+    are reserved under the rate limit, and at the trip's end."""
 
     def __init__(
         self,
@@ -35,25 +37,54 @@ class Guard:
         self._store = store
         self._announce = announce
         self.breaker = breaker_of(state)
-        self._bucket = _bucket_of(state)
-        self._stored = self._document()
+        limit = reference.rate_limit
+        self._rate = Rate(limit, _part_of(state, "delivered")) if limit else None
+        self._stored = state
 
     def try_now(self) -> None:
         """A person wants this trip: an open breaker lets one passenger pass at once."""
         self.breaker.try_now()
 
-    def lets_pass(self) -> bool:
-        """Whether another passenger may be pushed now; waits a little for the rate limit."""
-        if not self.breaker.lets_pass(now()):
+    def lets_pass(self, internal_id: str) -> bool:
+        """Whether this passenger has its turn now; waits a little for the rate limit. Raises DatabaseError.
+
+        What has its turn is pushed, alone or in a batch, and `came_back` told; or it is turned back.
+        """
+        if not self.breaker.lets_pass(internal_id, now()):
             return False
-        limit = self._reference.rate_limit
-        if limit is not None:
-            seconds = self._bucket.wait(limit, now()).total_seconds()
-            if seconds > PATIENCE:
-                return False
-            time.sleep(seconds)
-            self._bucket.take(limit, now())
+        if self._rate is None or self._has_room(self._rate):
+            return True
+        self.breaker.turn_back()
+        return False
+
+    def _has_room(self, rate: Rate) -> bool:
+        seconds = rate.wait(now()).total_seconds()
+        if seconds > PATIENCE:
+            return False
+        time.sleep(seconds)
+        if rate.book(now()):
+            self.save()
         return True
+
+    @property
+    def is_full(self) -> bool:
+        """Whether another passenger would have to wait: whoever gathers a batch goes on with what there is."""
+        limited = self._rate is not None and self._rate.wait(now()) > timedelta()
+        return limited or self.breaker.is_open
+
+    def turn_back(self) -> None:
+        """One that had its turn is not pushed after all."""
+        self.breaker.turn_back()
+        if self._rate is not None:
+            self._rate.turn_back()
+
+    def came_back(self, passengers: int) -> None:
+        """So many that had their turn were pushed, and what came of each was told before. Raises DatabaseError."""
+        if self._rate is not None:
+            self._rate.came_back(now(), passengers)
+        if self.breaker.canary:
+            self.breaker.said_nothing(self._reference.breaker, now())
+            self.save()
 
     @property
     def why_closed(self) -> str:
@@ -81,8 +112,15 @@ class Guard:
         self.save()
         self._announce(change)
 
+    def arrive(self) -> None:
+        """The trip is over: store what the next one must know. Raises DatabaseError."""
+        self.breaker.none_was_left(now())
+        if self._rate is not None:
+            self._rate.release()
+        self.save()
+
     def save(self) -> None:
-        """Store its state, if that is another one than is stored."""
+        """Store its state, if that is another one than is stored. Raises DatabaseError."""
         document = self._document()
         if document != self._stored:
             self._store(document)
@@ -99,9 +137,11 @@ class Guard:
                 "try_at": format_time(breaker.try_at) if breaker.try_at else None,
                 "tries": breaker.tries,
                 "error": breaker.error,
+                "passed_over": breaker.passed_over,
             }
-        if self._bucket.tokens is not None and self._bucket.filled_at is not None:
-            document["bucket"] = {"tokens": self._bucket.tokens, "filled_at": format_time(self._bucket.filled_at)}
+        delivered = self._rate.document(now()) if self._rate is not None else None
+        if delivered is not None:
+            document["delivered"] = delivered
         return document or None
 
 
@@ -119,7 +159,8 @@ def breakers_of(states: Mapping[str, Json], client_passenger: str) -> dict[str, 
 
 def breaker_of(state: Json) -> Breaker:
     """The breaker in a stored state; a closed one where there is none, or nothing that can be read."""
-    stored = _part(state, "breaker")
+    part = _part_of(state, "breaker")
+    stored = cast("dict[str, Any]", part) if isinstance(part, dict) else {}
     try:
         return Breaker(
             like=str(stored["like"]),
@@ -128,19 +169,11 @@ def breaker_of(state: Json) -> Breaker:
             try_at=parse_time(stored["try_at"]) if stored["try_at"] else None,
             tries=int(stored["tries"]),
             error=str(stored["error"]),
+            passed_over=str(stored.get("passed_over", "")),
         )
     except (KeyError, TypeError, ValueError):
         return Breaker()
 
 
-def _bucket_of(state: Json) -> Bucket:
-    stored = _part(state, "bucket")
-    try:
-        return Bucket(float(stored["tokens"]), parse_time(stored["filled_at"]))
-    except (KeyError, TypeError, ValueError):
-        return Bucket()
-
-
-def _part(state: Json, name: str) -> dict[str, Any]:
-    part = state.get(name) if isinstance(state, dict) else None
-    return cast("dict[str, Any]", part) if isinstance(part, dict) else {}
+def _part_of(state: Json, name: str) -> Json:
+    return state.get(name) if isinstance(state, dict) else None

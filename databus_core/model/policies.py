@@ -68,7 +68,7 @@ class BreakerPolicy(_Policy):
 
 
 class RateLimit(_Policy):
-    """How many passengers a pusher may deliver in a span of time; as many at once when it has rested."""
+    """In no span of that time are more passengers delivered; as many at once when the pusher has rested."""
 
     passengers: int = Field(ge=1, le=1_000_000_000, description="How many passengers.")
     per: Duration = Field(default=timedelta(seconds=1), gt=timedelta(), description="In which time.")
