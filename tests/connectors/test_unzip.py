@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from databus_core import Attachment, DatabusError, Passenger, Processor
@@ -175,6 +175,7 @@ WHOLE = zipped(("a.txt", b"hello " * 50), ("b/c.bin", bytes(range(200))))
 
 
 @given(st.integers(0, len(WHOLE) - 1), st.binary(min_size=1, max_size=8))
+@example(at=WHOLE.index(b"a.txt", 1 + WHOLE.index(b"a.txt")), junk=b"\0")  # a file without a name
 def test_damage_anywhere_is_attachments_or_an_error_in_words(at: int, junk: bytes):
     passenger = carrying(WHOLE[:at] + junk + WHOLE[at + len(junk) :])
     why = ""

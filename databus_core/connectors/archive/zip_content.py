@@ -139,7 +139,7 @@ class _Reading:
 
 
 def _is_file(info: zipfile.ZipInfo) -> bool:
-    if info.is_dir() or info.filename.startswith("__MACOSX/"):
+    if info.filename.endswith("/") or info.filename.startswith("__MACOSX/"):  # is_dir() needs a name, before 3.12
         return False
     kind = stat.S_IFMT(info.external_attr >> 16)
     return kind in {0, stat.S_IFREG}
