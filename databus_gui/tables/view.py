@@ -111,6 +111,12 @@ class TableView(QTableView, Generic[RowT]):
         numbers = sorted({index.row() for index in self.selectionModel().selectedRows()})
         return [row for row in map(self.table_model.row, numbers) if row is not None]
 
+    def chosen_places(self) -> list[tuple[int, int]]:
+        """The selected rows, here or not: the number of the first and how many follow each other, for each bunch."""
+        selection = self.selectionModel().selection()
+        parts = [selection.at(number) for number in range(selection.size())]
+        return [(part.top(), part.height()) for part in parts]
+
     def choose(self, row_id: str) -> bool:
         """Select the row of that id and bring it to sight; False when its page is not here."""
         number = self.table_model.number_of(row_id)

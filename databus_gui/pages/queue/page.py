@@ -7,21 +7,21 @@ import dataclasses
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QMessageBox, QPushButton, QSplitter
 
-from databus_core.model.query import QueueOrder, QueueRow, Rows, SearchProgress
-from databus_core.model.queue_entry import QueueStatus
+from databus_core.model.query import Query, QueueOrder, QueueRow, Rows, SearchProgress
 from databus_core.model.standing import Standing
 from databus_core.plugins.observer import Change
 from databus_gui.i18n import count, tr
 from databus_gui.pages.page import Page
+from databus_gui.pages.queue.bulk_menu import BulkMenu
+from databus_gui.pages.queue.columns import columns
 from databus_gui.pages.queue.details import Details
 from databus_gui.pages.queue.filter_bar import FilterBar
 from databus_gui.pages.queue.searches import SearchMenu
 from databus_gui.slots import async_slot, start
-from databus_gui.tables.model import Column, Mark, PageRequest, TableModel
+from databus_gui.tables.model import PageRequest, TableModel
 from databus_gui.tables.view import TableView
 from databus_gui.theme import Meaning, icon
 from databus_gui.widgets.empty_state import EmptyState
-from databus_gui.widgets.words import ago, local_time, local_time_with_zone
 
 
 class QueuePage(Page):
@@ -43,18 +43,26 @@ class QueuePage(Page):
         purge = QPushButton(icon("mdi6.delete-sweep-outline"), tr("Purge completed …"))
         purge.setToolTip(tr("Delete the completed passengers that the filter's client passenger has"))
         purge.clicked.connect(self.purge)
-        self.header.addWidget(purge)
         self.searches = SearchMenu(self.session)
         self.filter_bar = FilterBar(self.session.names, self.searches.first_line, self)
         self.filter_bar.line_row.addWidget(self.searches)
         self.searches.chosen.connect(self.filter_bar.ask)
         self.filter_bar.changed.connect(self._on_filter_changed)
         self.model = TableModel(
-            self._columns(), self._fetch, lambda row: row.internal_id, self, order=QueueOrder.PULLED_AT, descending=True
+            columns(self.session.names),
+            self._fetch,
+            lambda row: row.internal_id,
+            self,
+            order=QueueOrder.PULLED_AT,
+            descending=True,
         )
         self.model.failed.connect(self.show_error)
         self.table = TableView(self.model, self.name, self.session.settings)
         self.table.setAccessibleName(tr("Passengers in the queue"))
+        self.bulk = BulkMenu(self.session, self.table, self._query, self)
+        self.table.row_actions = self.bulk.row_actions
+        for button in (self.bulk, purge):
+            self.header.addWidget(button)
         self.elsewhere = EmptyState(self.table, self.session)
         self.table.row_chosen.connect(self._on_row_chosen)
         self.table.selectionModel().selectionChanged.connect(self.chosen)
@@ -96,14 +104,16 @@ class QueuePage(Page):
         await self.details.refresh()
 
     async def _fetch(self, request: PageRequest) -> Rows[QueueRow]:
-        query = dataclasses.replace(
-            self.filter_bar.query(self.session.client_id),
-            order=QueueOrder(request.order),
-            descending=request.descending,
-            offset=request.offset,
-            limit=request.limit,
-        )
+        query = dataclasses.replace(self._query(), offset=request.offset, limit=request.limit)
         return await self.session.read(lambda storage: storage.database.queue_rows(query))
+
+    def _query(self) -> Query:
+        """What the table shows, from its first row on."""
+        return dataclasses.replace(
+            self.filter_bar.query(self.session.client_id),
+            order=QueueOrder(self.model.order),
+            descending=self.model.descending,
+        )
 
     def _offer_passengers(self) -> None:
         client = self.session.dispatcher.clients.get(self.session.client_id)
@@ -209,88 +219,3 @@ class QueuePage(Page):
             on=passenger or "",
         )
         self.session.say(count(removed, "{n} completed passenger deleted", "{n} completed passengers deleted"))
-
-    def _columns(self) -> list[Column[QueueRow]]:
-        return [
-            Column(
-                key="pulled", title=tr("Pulled"), text=lambda row: local_time(row.pulled_at), width=154,
-                sort_key=QueueOrder.PULLED_AT,
-                tooltip=lambda row: f"{ago(row.pulled_at)}\n{local_time_with_zone(row.pulled_at)}",
-            ),
-            Column(
-                key="status", title=tr("Status"), text=_status, width=108, mark=_status_mark,
-                sort_key=QueueOrder.STATUS,
-            ),
-            Column(
-                key="title", title=tr("Title"), text=lambda row: row.title or row.external_id, width=150,
-                stretch=True, prose=True, tooltip=_title,
-            ),
-            Column(
-                key="external_id", title=tr("External id"), text=lambda row: row.external_id, width=150,
-                sort_key=QueueOrder.EXTERNAL_ID, hidden=True,
-            ),
-            Column(
-                key="error", title=tr("Error"), width=130, prose=True, tooltip=_error, copied=_error,
-                text=lambda row: _in_a_line(self.session.names.short(row.failing_step), row.error),
-            ),
-            Column(
-                key="source", title=tr("Source"), text=lambda row: row.source_system, width=110,
-                sort_key=QueueOrder.SOURCE_SYSTEM, hidden=True,
-            ),
-            Column(
-                key="passenger", title=tr("Passenger"), text=lambda row: self.session.names.short(row.client_passenger),
-                width=140, sort_key=QueueOrder.CLIENT_PASSENGER, tooltip=lambda row: row.client_passenger,
-                copied=lambda row: row.client_passenger,
-            ),
-            Column(
-                key="steps", title=tr("Steps"), text=lambda row: f"{row.steps_done}/{row.steps_total}", width=55,
-                right=True,
-            ),
-            Column(
-                key="attempts", title=tr("Attempts"), text=lambda row: f"{row.attempts}", width=75, right=True,
-                hidden=True,
-            ),
-            Column(
-                key="next_attempt", title=tr("Next attempt"), text=_next_attempt, width=154, hidden=True,
-            ),
-            Column(
-                key="internal_id", title=tr("Internal id"), text=lambda row: row.internal_id, width=260, hidden=True,
-            ),
-        ]  # fmt: skip
-
-
-def _title(row: QueueRow) -> str:
-    return f"{row.title}\n{row.external_id}" if row.title else row.external_id
-
-
-_COMPLETE = ("complete", Mark("mdi6.check-circle", Meaning.GOOD))
-_FAILED = ("failed", Mark("mdi6.close-octagon", Meaning.BAD))
-_UNKNOWN = ("unknown", Mark("mdi6.help-circle", Meaning.BAD))
-_FAILING = ("failing", Mark("mdi6.alert-circle", Meaning.BAD))
-_WAITING = ("waiting", Mark("mdi6.clock-outline", Meaning.WAITING))
-
-
-def _standing(row: QueueRow) -> tuple[str, Mark]:
-    sure = {QueueStatus.COMPLETE: _COMPLETE, QueueStatus.FAILED: _FAILED, QueueStatus.UNKNOWN: _UNKNOWN}
-    return sure.get(row.status) or (_FAILING if row.error else _WAITING)
-
-
-def _status(row: QueueRow) -> str:
-    return tr(_standing(row)[0])
-
-
-def _status_mark(row: QueueRow) -> Mark:
-    return _standing(row)[1]
-
-
-def _next_attempt(row: QueueRow) -> str:
-    """When it is tried again; empty for what was never tried, is complete, or needs a decision."""
-    return local_time(row.due_at) if row.error and row.due_at != row.pulled_at else ""
-
-
-def _error(row: QueueRow) -> str:
-    return _in_a_line(row.failing_step, row.error)
-
-
-def _in_a_line(step: str, error: str) -> str:
-    return f"{step}: {' '.join(error.split())}" if error else ""

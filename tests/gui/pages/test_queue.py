@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QInputDialog,
     QLabel,
     QLineEdit,
+    QMenu,
     QMessageBox,
     QPlainTextEdit,
     QPushButton,
@@ -26,6 +27,7 @@ from pytestqt.qtbot import QtBot
 
 from databus_core.database import sql
 from databus_core.database.sql import search_page
+from databus_core.engine import queue
 from databus_core.engine.storage import Storage
 from databus_core.model import query
 from databus_core.model.clock import now
@@ -36,6 +38,7 @@ from databus_core.plugins.observer import Change
 from databus_gui.main_window import MainWindow
 from databus_gui.pages.page import REFRESH_MS
 from databus_gui.pages.queue import QueuePage
+from databus_gui.pages.queue.bulk_dialog import BulkDialog
 from databus_gui.pages.queue.step_row import NO_BREAK
 from databus_gui.widgets.attachments import TEXT_SHOWN, AttachmentRow, TextView
 from databus_gui.widgets.long_text import LINE_SHOWN
@@ -237,6 +240,86 @@ def test_searches_are_kept_and_one_is_what_a_client_passenger_is_shown_with(
     assert "my && yours" not in entries_of(page)
     window.session.open("queue", client_passenger="orders")
     assert page.filter_bar.line == "passenger:orders"
+
+
+def bulk_entries(menu: QMenu) -> dict[str, QAction]:
+    """The entries of a menu and of what unfolds from it."""
+    found: dict[str, QAction] = {}
+    for action in menu.actions():
+        found[action.text()] = action
+        if action.menu():
+            found |= {f"{action.text()} > {text}": each for text, each in bulk_entries(action.menu()).items()}
+    return found
+
+
+def bulk(qtbot: QtBot, page: QueuePage, entry: str) -> BulkDialog:
+    """Click an entry of the button Actions, and wait for the question."""
+    page.bulk.menu().aboutToShow.emit()
+    bulk_entries(page.bulk.menu())[entry].trigger()
+    dialog = next(found for found in page.window().findChildren(BulkDialog) if found.isVisible())
+    qtbot.waitUntil(lambda: "Looking" not in dialog.question.text())
+    return dialog
+
+
+def test_what_is_chosen_is_retried(qtbot: QtBot, page: QueuePage, drive: Callable) -> None:
+    page.table.selectAll()
+    page.bulk.menu().aboutToShow.emit()
+    assert bulk_entries(page.bulk.menu())["Retry 4 chosen …"].isEnabled()
+    page.table.clearSelection()
+    page.bulk.menu().aboutToShow.emit()
+    assert not bulk_entries(page.bulk.menu())["Retry 0 chosen …"].isEnabled()
+    choose(qtbot, page, "2")
+    dialog = bulk(qtbot, page, "Retry 1 chosen …")
+    assert dialog.question.text().startswith("Retry 1 passenger? Steps that failed get all their attempts again")
+    assert not dialog.word.isVisible()
+    qtbot.mouseClick(dialog.do, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: dialog.question.text() == "1 passenger was changed.")
+    qtbot.mouseClick(dialog.close_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: {row["status"] for row in rows(page) if row["external_id"] == "2"} == {"waiting"})
+    assert {row["status"] for row in rows(page) if row["external_id"] == "3"} == {"failing"}
+    drive()
+    qtbot.waitUntil(lambda: {row["status"] for row in rows(page) if row["external_id"] == "2"} == {"complete"})
+
+
+def test_all_that_match_are_retried_and_what_may_be_delivered_twice_takes_a_word(
+    qtbot: QtBot, undecided: QueuePage
+) -> None:
+    page = undecided
+    page.filter_bar.ask("status:decision")
+    qtbot.waitUntil(lambda: shown(page) == {"2", "3"})
+    dialog = bulk(qtbot, page, "Retry all 2 that match …")
+    assert "2 of them wait for a decision." in dialog.question.text()
+    assert dialog.danger.text() == "Of 1 nobody knows whether it was delivered: it may be delivered twice."
+    assert not dialog.do.isEnabled()
+    qtbot.keyClick(dialog.word, Qt.Key.Key_Return)
+    assert dialog.isVisible(), "Enter alone does nothing"
+    assert dialog.question.text().startswith("Retry 2")
+    qtbot.keyClicks(dialog.word, "Retry")
+    qtbot.mouseClick(dialog.do, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: dialog.question.text() == "2 passengers were changed.")
+    assert not dialog.do.isVisible()
+    dialog.reject()
+    qtbot.waitUntil(lambda: shown(page) == set())
+
+
+def test_a_step_is_set_for_many_and_who_refuses_is_named(
+    qtbot: QtBot, page: QueuePage, run: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "HOLD_SECONDS", 0.05)
+    held = next(row.internal_id for row in map(page.model.row, range(4)) if row.external_id == "3")
+    run(page.session.read(lambda storage: storage.queue("acme").take([held])))
+    dialog = bulk(qtbot, page, "Set a step of all 4 that match > crm > complete …")
+    assert dialog.question.text() == "Set crm complete of 4 passengers?"
+    assert "it is never done" in dialog.danger.text()
+    qtbot.keyClicks(dialog.word, "set")
+    qtbot.mouseClick(dialog.do, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(dialog.refused.isVisible)
+    assert dialog.question.text() == "1 passenger was changed. 2 were so already. 1 could not be changed:"
+    assert dialog.refused.toPlainText().startswith(f"{held}: Passenger {held} is being handled by a trip")
+    dialog.reject()
+    run(page.session.read(lambda storage: storage.queue("acme").give_back([held])))
+    choose(qtbot, page, "2")
+    qtbot.waitUntil(lambda: set(buttons(page.details, "Set complete")) == set())
 
 
 def test_details_tell_each_step_its_error_and_attempts(qtbot: QtBot, page: QueuePage) -> None:
