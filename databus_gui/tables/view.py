@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -21,7 +22,7 @@ from PySide6.QtWidgets import QAbstractItemView, QMenu, QTableView, QWidget
 
 from databus_gui.i18n import tr
 from databus_gui.settings import Settings
-from databus_gui.tables.column import to_copy
+from databus_gui.tables.column import Column, to_copy
 from databus_gui.tables.column_menu import show_column_menu
 from databus_gui.tables.delegates import ProseDelegate
 from databus_gui.tables.model import ROW_ROLE, AnyIndex, TableModel
@@ -190,12 +191,22 @@ class TableView(QTableView, Generic[RowT]):
 
     def copy_rows(self) -> None:
         """Put the selected rows on the clipboard: titles first, cells divided by tabs, as spreadsheets take them."""
-        header = self.horizontalHeader()
-        order = [header.logicalIndex(place) for place in range(header.count())]
-        columns = [self.table_model.columns[number] for number in order if not header.isSectionHidden(number)]
+        columns = self.shown_columns()
         lines = ["\t".join(column.title for column in columns)]
         lines += ["\t".join(to_copy(column, row) for column in columns) for row in self.chosen_rows()]
         QGuiApplication.clipboard().setText("\n".join(lines))
+
+    def copy_json(self) -> None:
+        """Put the selected rows on the clipboard as a JSON array of objects, with every column by its key."""
+        columns = self.table_model.columns
+        rows = [{column.key: to_copy(column, row) for column in columns} for row in self.chosen_rows()]
+        QGuiApplication.clipboard().setText(json.dumps(rows, ensure_ascii=False, indent=2))
+
+    def shown_columns(self) -> list[Column[RowT]]:
+        """The columns that are not hidden, from left to right."""
+        header = self.horizontalHeader()
+        order = [header.logicalIndex(place) for place in range(header.count())]
+        return [self.table_model.columns[number] for number in order if not header.isSectionHidden(number)]
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         menu = QMenu(self)
@@ -205,6 +216,7 @@ class TableView(QTableView, Generic[RowT]):
             menu.addSeparator()
             menu.addAction(tr("Copy cell"), self.copy_cell)
             menu.addAction(tr("Copy rows"), QKeySequence.StandardKey.Copy, self.copy_rows)
+            menu.addAction(tr("Copy as JSON"), self.copy_json)
             menu.popup(event.globalPos())
 
     # Columns ----------------------------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ class BulkDialog(QDialog):
         self.question.setText(self._deed.question(frozen))
         if dangers:
             self.danger.setText("\n".join(dangers))
-            self.ask_word.setText(tr("Type {word} to go on.", word=self._deed.word))
+            self.ask_word.setText(tr("Type “{word}” to go on.", word=self._deed.word))
             for part in (self.danger, self.ask_word, self.word):
                 part.show()
             self.word.setFocus()

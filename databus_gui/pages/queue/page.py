@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QMessageBox, QPushButton, QSplitter
+from PySide6.QtWidgets import QFileDialog, QLabel, QMessageBox, QPushButton, QSplitter
 
 from databus_core.model.query import Query, QueueOrder, QueueRow, Rows, SearchProgress
 from databus_core.model.standing import Standing
@@ -14,10 +15,12 @@ from databus_gui.i18n import count, tr
 from databus_gui.pages.page import Page
 from databus_gui.pages.queue.bulk_menu import BulkMenu
 from databus_gui.pages.queue.columns import columns
+from databus_gui.pages.queue.csv_file import save_csv
 from databus_gui.pages.queue.details import Details
 from databus_gui.pages.queue.filter_bar import FilterBar
 from databus_gui.pages.queue.searches import SearchMenu
 from databus_gui.slots import async_slot, start
+from databus_gui.tables.column import Column
 from databus_gui.tables.model import PageRequest, TableModel
 from databus_gui.tables.view import TableView
 from databus_gui.theme import Meaning, icon
@@ -61,7 +64,10 @@ class QueuePage(Page):
         self.table.setAccessibleName(tr("Passengers in the queue"))
         self.bulk = BulkMenu(self.session, self.table, self._query, self)
         self.table.row_actions = self.bulk.row_actions
-        for button in (self.bulk, purge):
+        save = QPushButton(icon("mdi6.file-delimited-outline"), tr("Save as CSV …"))
+        save.setToolTip(tr("Save all passengers that match the filter, with the columns that are shown"))
+        save.clicked.connect(self.save_csv)
+        for button in (self.bulk, save, purge):
             self.header.addWidget(button)
         self.elsewhere = EmptyState(self.table, self.session)
         self.table.row_chosen.connect(self._on_row_chosen)
@@ -188,6 +194,24 @@ class QueuePage(Page):
     def _remember_sizes(self) -> None:
         self.session.settings.splitters[self.name] = self._splitter.sizes()
         self.session.settings.save()
+
+    def save_csv(self) -> None:
+        """Ask for a file, and write every passenger that the filter finds."""
+        dialog = QFileDialog(self, tr("Save as CSV"), "", tr("Spreadsheets (*.csv)"))
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("csv")
+        dialog.selectFile(f"{self.session.client_id}.csv")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        query, columns_shown = self._query(), self.table.shown_columns()
+        dialog.accepted.connect(
+            lambda: start(self, self._save_csv(Path(dialog.selectedFiles()[0]), query, columns_shown))
+        )
+        dialog.open()
+
+    async def _save_csv(self, file: Path, query: Query, columns_shown: list[Column[QueueRow]]) -> None:
+        self.session.say(tr("Saving {file} …", file=file.name))
+        saved = await save_csv(self.session, query, columns_shown, file)
+        self.session.say(count(saved, "1 passenger saved in {file}", "{n} passengers saved in {file}", file=file.name))
 
     @async_slot
     async def purge(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import re
 import threading
 from collections.abc import Callable
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction, QFontMetrics
+from PySide6.QtGui import QAction, QFontMetrics, QGuiApplication
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -37,7 +39,7 @@ from databus_core.model.ticket import DispatcherTicket
 from databus_core.plugins.observer import Change
 from databus_gui.main_window import MainWindow
 from databus_gui.pages.page import REFRESH_MS
-from databus_gui.pages.queue import QueuePage
+from databus_gui.pages.queue import QueuePage, csv_file
 from databus_gui.pages.queue.bulk_dialog import BulkDialog
 from databus_gui.pages.queue.step_row import NO_BREAK
 from databus_gui.widgets.attachments import TEXT_SHOWN, AttachmentRow, TextView
@@ -320,6 +322,41 @@ def test_a_step_is_set_for_many_and_who_refuses_is_named(
     run(page.session.read(lambda storage: storage.queue("acme").give_back([held])))
     choose(qtbot, page, "2")
     qtbot.waitUntil(lambda: set(buttons(page.details, "Set complete")) == set())
+
+
+def test_what_is_filtered_is_saved_as_csv_with_the_columns_that_are_shown(
+    qtbot: QtBot, page: QueuePage, stage: Stage, drive: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_file, "ROWS_AT_ONCE", 2)
+    stage.waiting = ["=2+3", "ü;\n5"]
+    drive()
+    qtbot.waitUntil(lambda: page.model.total == 6)
+    page.filter_bar.ask("status:complete pulled:today")
+    qtbot.waitUntil(lambda: page.model.total == 6)
+    file = tmp_path / "out.csv"
+    for place in (tmp_path / "no such folder" / "out.csv", file):
+        page.save_csv()
+        dialog = next(found for found in page.findChildren(QFileDialog) if found.isVisible())
+        monkeypatch.setattr(dialog, "selectedFiles", lambda place=place: [str(place)])
+        dialog.accepted.emit()
+        dialog.reject()
+    qtbot.waitUntil(file.exists)
+    assert file.read_bytes().startswith(b"\xef\xbb\xbf")
+    with file.open(encoding="utf-8-sig", newline="") as stream:
+        lines = list(csv.reader(stream))
+    assert lines[0] == ["Pulled", "Status", "Title", "Error", "Passenger", "Steps"]
+    assert [line[2] for line in lines[1:]] == ["ü;\n5", "'=2+3", "4", "3", "2", "1"]
+    assert {line[1] for line in lines[1:]} == {"complete"}
+    assert sorted(path.name for path in tmp_path.iterdir() if "out" in path.name) == ["out.csv"]
+    qtbot.waitUntil(lambda: "out.csv cannot be written: No such file" in page.error_bar.text)
+
+
+def test_rows_are_copied_as_json(qtbot: QtBot, page: QueuePage) -> None:
+    choose(qtbot, page, "2")
+    page.table.copy_json()
+    (copied,) = json.loads(QGuiApplication.clipboard().text())
+    assert (copied["external_id"], copied["status"]) == ("2", "failing")
+    assert copied["error"] == "crm: RuntimeError: crm is shut for 2"
 
 
 def test_details_tell_each_step_its_error_and_attempts(qtbot: QtBot, page: QueuePage) -> None:
