@@ -19,16 +19,18 @@ from databus_core.model.query import ERROR_SHOWN, QueueRow
 from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step, StepKind
 
 StepFacts: TypeAlias = (
-    "tuple[StepKind, str, str, QueueStatus, int, str, datetime | None, str, datetime | None, datetime | None]"
+    "tuple[StepKind, str, str, QueueStatus, int, datetime | None, str, datetime | None, str, datetime | None]"
 )
 """What a step says, in the order of STEP_COLUMNS, each value as the step itself has it."""
 
 STEP_COLUMNS = (
-    "kind", "module", "name", "status", "attempts", "error", "error_at", "note", "completed_at", "next_attempt_at",
+    "kind", "module", "name", "status", "attempts", "completed_at", "error", "error_at", "note", "next_attempt_at",
 )  # fmt: skip
 """The columns of a step behind `position`; the step has attributes of these names."""
 STEP_IDENTITY = 3
 """The first so many of them say which step it is."""
+STEP_OUTCOME = 6
+"""Up to there they say what came of it; nothing behind them differs when it is done at its first attempt."""
 ROW_COLUMNS = (
     "internal_id", "client_passenger", "source_system", "external_id", "status", "decision", "pulled_at", "notified",
     "completed_at", "steps_done", "steps_total", "attempts", "failing_step", "error", "fingerprint", "due_at",
@@ -100,16 +102,18 @@ EntryFacts: TypeAlias = "tuple[str, datetime, str, str, str, str]"
 log ids, what is unknown."""
 EntryColumns: TypeAlias = "tuple[str, int, str, str, str, str, str]"
 """ENTRY_COLUMNS, which follow from an entry's facts."""
-Progress: TypeAlias = "tuple[int, int, int, int | None, int | None, int | None, int, int, int, int, str, str]"
+Progress: TypeAlias = "tuple[int, int, int, int, int, int, int, str, str, int | None, int | None, int | None]"
 """PROGRESS_COLUMNS, which follow from an entry's steps."""
 
 ENTRY_COLUMNS = (
     "client_passenger", "pulled_at", "passenger_module", "fingerprint", "properties", "log_ids", "unknown",
 )  # fmt: skip
 PROGRESS_COLUMNS = (
-    "status", "decision", "failing", "due_at", "done_at", "completed_at", "notified", "steps_done", "steps_total",
-    "attempts", "failing_step", "error",
+    "status", "decision", "failing", "notified", "steps_done", "steps_total", "attempts", "failing_step", "error",
+    "due_at", "done_at", "completed_at",
 )  # fmt: skip
+TIMES = PROGRESS_COLUMNS.index("due_at")
+"""Where their times begin, which hardly two entries have in common."""
 
 
 def _json(value: Any) -> str:
@@ -158,19 +162,19 @@ def step_facts_of(values: tuple[Any, ...]) -> StepFacts:
     return _step_facts(step_of(values))
 
 
-def step_columns(facts: StepFacts) -> tuple[int, str, str, int, int, str, int | None, str, int | None, int | None]:
+def step_columns(facts: StepFacts) -> tuple[int, str, str, int, int, int | None, str, int | None, str, int | None]:
     """STEP_COLUMNS."""
-    kind, module, name, status, attempts, error, error_at, note, completed_at, next_attempt_at = facts
+    kind, module, name, status, attempts, completed_at, error, error_at, note, next_attempt_at = facts
     return (
         KINDS.index(kind),
         module,
         name,
         STATUS_NUMBERS[status],
         attempts,
+        None if completed_at is None else stored_time(completed_at),
         error,
         None if error_at is None else stored_time(error_at),
         note,
-        None if completed_at is None else stored_time(completed_at),
         None if next_attempt_at is None else stored_time(next_attempt_at),
     )
 
@@ -182,7 +186,7 @@ def progress_of(steps: Sequence[StepFacts], pulled_at: int) -> Progress:
     failing_step = error = ""
     failed_at = completed_at = due_at = None
     reached = True
-    for kind, _, name, status, tried, text, text_at, _, at, next_at in steps:
+    for kind, _, name, status, tried, at, text, text_at, _, next_at in steps:
         if tried > attempts:  # noqa: PLR1730 - max() costs as much as all the rest of a step
             attempts = tried
         if status is _COMPLETE:
@@ -202,28 +206,16 @@ def progress_of(steps: Sequence[StepFacts], pulled_at: int) -> Progress:
     notified, total = 1 if steps[0][3] is _COMPLETE else 0, len(steps)
     if done < total:
         failing = 1 if failing_step else 0
-        return (
-            OPEN,
-            decision,
-            failing,
-            due_at,
-            None,
-            None,
-            notified,
-            done,
-            total,
-            attempts,
-            failing_step,
-            error[:ERROR_SHOWN],
-        )
+        shown = error[:ERROR_SHOWN]
+        return OPEN, decision, failing, notified, done, total, attempts, failing_step, shown, due_at, None, None
     at = stored_time_or_none(completed_at)
     done_at = pulled_at if at is None else at
-    return COMPLETE, 0, 0, None, done_at, at, notified, done, total, attempts, "", ""
+    return COMPLETE, 0, 0, notified, done, total, attempts, "", "", None, done_at, at
 
 
 def step_of(values: tuple[Any, ...]) -> Step:
     """A step from its columns."""
-    kind, module, name, status, attempts, error, error_at, note, completed_at, next_attempt_at = values
+    kind, module, name, status, attempts, completed_at, error, error_at, note, next_attempt_at = values
     return Step(
         KINDS[cast("int", kind)],
         module,

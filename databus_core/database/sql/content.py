@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, insert, select
 from typing_extensions import Buffer
 
 from databus_core.database.sql.recent_contents import RecentContents
-from databus_core.database.sql.statement import Statement, inserting
+from databus_core.database.sql.statement import Inserting, Statement
 from databus_core.database.sql.store import Store, in_bunches
 from databus_core.errors import AttachmentError
 from databus_core.model.attachment import Attachment, BytesContent
@@ -107,7 +107,7 @@ class Contents:
         self._store = store
         self._table, self._chunk, self._staged = store.tables.content, store.tables.chunk, store.tables.staged
         self._attachment = store.tables.attachment
-        self._insert = inserting(self._table, store.dialect)
+        self._insert = Inserting(self._table, store.dialect)
         self._recent = RecentContents()
         by_id = select(self._table.c.data).where(self._table.c.id == bindparam("key"))
         self._read = Statement(by_id, ["key"], store.dialect)

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, sel
 from databus_core.database.sql.codec import MESSAGE_TYPES, stored_time, stored_time_or_none, time_of, time_or_none
 from databus_core.database.sql.retention import Surplus, newest_log
 from databus_core.database.sql.space import LogTally, log_size
-from databus_core.database.sql.statement import inserting, updating
+from databus_core.database.sql.statement import Inserting, updating
 from databus_core.database.sql.store import Store, contains, fetched, in_bunches
 from databus_core.errors import NotFoundError
 from databus_core.model.log import Log, LogEntry
@@ -36,7 +36,7 @@ class LogTable:
         self._store = store
         tables = store.tables
         self._log, self._module, self._entry = tables.log, tables.log_module, tables.log_entry
-        self._insert_entry = inserting(self._entry, store.dialect)
+        self._insert_entry = Inserting(self._entry, store.dialect)
         self._change = updating(self._log, store.dialect, ("length", "worst", "size"), ["id"])
         self._running: set[tuple[int, str]] = set()
         self._rows: dict[tuple[int, str], _Row] = {}

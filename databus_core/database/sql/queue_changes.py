@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 from databus_core.database.sql.codec import (
     STEP_COLUMNS,
     STEP_IDENTITY,
+    STEP_OUTCOME,
+    TIMES,
     EntryFacts,
     Progress,
     StepFacts,
@@ -27,7 +29,7 @@ from databus_core.model.queue_entry import QueueEntry
 Row: TypeAlias = "tuple[Any, ...]"
 
 _ERROR = STEP_COLUMNS.index("error")
-_STATUS, _FAILING, _DUE_AT = 0, 2, 3
+_STATUS, _FAILING, _DUE_AT = 0, 2, 9
 """Where PROGRESS_COLUMNS has them."""
 
 
@@ -88,15 +90,15 @@ class Changes:
         """By all their columns that may change."""
         self.progress = Differences()
         """Entries in which nothing differs but their steps: by PROGRESS_COLUMNS."""
-        self.steps: list[Row] = []
+        self.finished_steps: list[Row] = []
+        """Their outcomes, with the keys of those of which nothing else differs."""
+        self.changed_steps: list[Row] = []
         self.other_steps: list[tuple[int]] = []
         """Entries whose steps are replaced by new ones."""
         self.new_steps: list[Row] = []
         self.other_attachments: list[tuple[int]] = []
         """Entries whose attachments are replaced by new ones."""
         self.new_attachments: list[Row] = []
-        self.sizes: list[tuple[int, int]] = []
-        """Bytes of an entry, and its key."""
         self.dropped: set[int] = set()
         """Contents that an attachment referred to."""
         self.affected: set[int] = set()
@@ -109,35 +111,43 @@ class Changes:
     def note(self, stored: Stored, entry: QueueEntry, content_ids: Iterator[int]) -> None:
         """How one entry is now; `stored` says the same afterwards."""
         facts, steps = entry_facts(entry), steps_facts(entry)
-        if facts != stored.facts or steps != stored.steps:
+        if facts != stored.facts or len(steps) != len(stored.steps):
             self._note_entry(stored, facts, steps)
+        elif steps != stored.steps:
+            self._note_progress(stored, steps)
         if (attachments := _attachments(entry, content_ids)) != stored.attachments:
             self._note_attachments(stored, attachments)
 
-    def _note_entry(self, stored: Stored, facts: EntryFacts, steps: list[StepFacts]) -> None:
-        before, columns, was = stored.progress, stored.columns, _counted(stored)
-        if facts == stored.facts:
-            progress = progress_of(steps, columns[1])
-            self.progress.add(before, progress, stored.id)
+    def _note_progress(self, stored: Stored, steps: list[StepFacts]) -> None:
+        """Nothing but what came of its steps is different, as mostly."""
+        was, before = _counted(stored), stored.progress
+        stored.progress = after = progress_of(steps, stored.columns[1])
+        if after[TIMES:] == before[TIMES:]:
+            self.progress.add_alike(before[:TIMES], after[:TIMES], stored.id)
         else:
-            columns = entry_columns(facts)
-            progress = progress_of(steps, columns[1])
-            self.entries.add(stored.columns + before, columns + progress, stored.id)
-        if more := rows_size(facts, steps) - rows_size(stored.facts, stored.steps):
-            stored.size += more
-            self.sizes.append((stored.size, stored.id))
+            self.progress.add(before, after, stored.id)
         self._note_steps(stored, steps)
-        stored.facts, stored.columns, stored.steps, stored.progress = facts, columns, steps, progress
-        if (now := _counted(stored)) != was:
+        self._recount(was, _counted(stored))
+
+    def _note_entry(self, stored: Stored, facts: EntryFacts, steps: list[StepFacts]) -> None:
+        was, before = _counted(stored), (*stored.columns, *stored.progress, stored.size)
+        stored.size += rows_size(facts, steps) - rows_size(stored.facts, stored.steps)
+        stored.facts, stored.columns = facts, entry_columns(facts)
+        stored.progress = progress_of(steps, stored.columns[1])
+        self.entries.add(before, (*stored.columns, *stored.progress, stored.size), stored.id)
+        self._note_steps(stored, steps)
+        self._recount(was, _counted(stored))
+
+    def _recount(self, was: Counted, now: Counted) -> None:
+        if now != was:
             self.no_longer.append(was)
             self.counted.append(now)
 
     def _note_steps(self, stored: Stored, after: list[StepFacts]) -> None:
-        before = stored.steps
+        before, stored.steps = stored.steps, after
         if len(after) != len(before):
             self._replace_steps(stored.id, after)
             return
-        changed: list[Row] = []
         for number, step in enumerate(after):
             was = before[number]
             if step == was:
@@ -146,10 +156,13 @@ class Changes:
             if step[:STEP_IDENTITY] != was[:STEP_IDENTITY]:
                 self._replace_steps(stored.id, after)
                 return
-            changed.append((*step_columns(step)[STEP_IDENTITY:], stored.id, number))
-            if step[_ERROR] != was[_ERROR]:
-                self.searched.append(stored.id)
-        self.steps += changed
+            if step[STEP_OUTCOME:] == was[STEP_OUTCOME:]:
+                columns = step_columns(step)
+                self.finished_steps.append((*columns[STEP_IDENTITY:STEP_OUTCOME], stored.id, number))
+            else:
+                self.changed_steps.append((*step_columns(step)[STEP_IDENTITY:], stored.id, number))
+                if step[_ERROR] != was[_ERROR]:
+                    self.searched.append(stored.id)
 
     def _replace_steps(self, key: int, after: list[StepFacts]) -> None:
         self.searched.append(key)

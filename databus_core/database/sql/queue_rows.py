@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from databus_core.database.sql.codec import ENTRY_COLUMNS, PROGRESS_COLUMNS, STEP_COLUMNS, STEP_IDENTITY
+from databus_core.database.sql.codec import ENTRY_COLUMNS, PROGRESS_COLUMNS, STEP_COLUMNS, STEP_IDENTITY, STEP_OUTCOME
 from databus_core.database.sql.queue_changes import Changes, NewRows
-from databus_core.database.sql.statement import Inserting, Updates, deleting, inserting, updating
+from databus_core.database.sql.statement import Inserting, Updates, deleting, updating
 from databus_core.database.sql.store import Store
 
-_CHANGING = (*ENTRY_COLUMNS, *PROGRESS_COLUMNS)
+_CHANGING = (*ENTRY_COLUMNS, *PROGRESS_COLUMNS, "size")
 _STEP_KEY = ("queue_entry_id", "position")
 
 
@@ -21,14 +21,14 @@ class QueueRows:
     def __init__(self, store: Store) -> None:
         entry, step, attachment = store.tables.entry, store.tables.step, store.tables.attachment
         dialect = store.dialect
-        self._insert = inserting(
-            entry, dialect, "id", "client_id", "internal_id", "seat", "source_system", "external_id", *_CHANGING, "size"
+        self._insert = Inserting(
+            entry, dialect, "id", "client_id", "internal_id", "seat", "source_system", "external_id", *_CHANGING
         )
         self._change = Updates(entry, dialect, _CHANGING)
         self._change_progress = Updates(entry, dialect, PROGRESS_COLUMNS)
-        self._change_size = updating(entry, dialect, ["size"], ["id"])
         self._delete = deleting(entry, dialect, "id")
         self._insert_step = Inserting(step, dialect, *_STEP_KEY, *STEP_COLUMNS)
+        self._finish_step = updating(step, dialect, STEP_COLUMNS[STEP_IDENTITY:STEP_OUTCOME], _STEP_KEY)
         self._change_step = updating(step, dialect, STEP_COLUMNS[STEP_IDENTITY:], _STEP_KEY)
         self._delete_steps = deleting(step, dialect, "queue_entry_id")
         self._insert_attachment = Inserting(
@@ -46,8 +46,8 @@ class QueueRows:
         """Store what is different."""
         self._change.run(connection, changes.entries)
         self._change_progress.run(connection, changes.progress)
-        self._change_size.run(connection, changes.sizes)
-        self._change_step.run(connection, changes.steps)
+        self._finish_step.run(connection, changes.finished_steps)
+        self._change_step.run(connection, changes.changed_steps)
         self._delete_steps.run(connection, changes.other_steps)
         self._insert_step.run(connection, changes.new_steps)
         self._delete_attachments.run(connection, changes.other_attachments)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import chain, compress, repeat
 from operator import itemgetter, ne
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Table, Update, bindparam, delete, insert, select, update
 from sqlalchemy.sql.elements import ClauseElement
@@ -15,7 +16,7 @@ from databus_core.database.sql.store import in_bunches
 
 T = TypeVar("T")
 
-AT_ONCE = 10
+AT_ONCE = 25
 """Rows of one INSERT."""
 ALIKE = 16
 """From so many rows on that change in the same way, a statement that names them all is worth its making."""
@@ -64,32 +65,53 @@ class Inserting:
 
     def __init__(self, table: Table, dialect: Dialect, *columns: str) -> None:
         """Each row gives the values of these columns, or of all of them in the table's order."""
+        self._table, self._dialect = table, dialect
         self._names = columns or tuple(column.name for column in table.columns)
-        self._one = self._of(table, dialect, 1)
-        self._several = self._of(table, dialect, AT_ONCE)
+        self._one = inserting(table, dialect, *self._names)
 
-    def _of(self, table: Table, dialect: Dialect, count: int) -> Statement:
-        named = [{name: f"{name}_{number}" for name in self._names} for number in range(count)]
+    @cached_property
+    def _several(self) -> Statement:
+        """Made when it is first needed: it takes as long as opening a database."""
+        named = [{name: f"{name}_{number}" for name in self._names} for number in range(AT_ONCE)]
         rows: list[dict[str, Any]] = [{name: bindparam(key) for name, key in row.items()} for row in named]
-        return Statement(insert(table).values(rows), [key for row in named for key in row.values()], dialect)
+        return Statement(
+            insert(self._table).values(rows), [key for row in named for key in row.values()], self._dialect
+        )
 
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert them; harmless without any."""
         whole = len(rows) - len(rows) % AT_ONCE
-        together = [tuple(chain.from_iterable(rows[at : at + AT_ONCE])) for at in range(0, whole, AT_ONCE)]
-        self._several.run(connection, together)
+        if whole:
+            together = [tuple(chain.from_iterable(rows[at : at + AT_ONCE])) for at in range(0, whole, AT_ONCE)]
+            self._several.run(connection, together)
         self._one.run(connection, rows[whole:])
 
 
+Which: TypeAlias = "tuple[bool, ...]"
+"""For each of some columns, whether a row differs in it from what is stored."""
+
+
 class Differences:
-    """Rows that differ from what is stored: their keys, by what they were and what they are to be."""
+    """Rows that differ from what is stored, in some columns or in the first ones of these."""
 
     def __init__(self) -> None:
-        self.keys: defaultdict[tuple[tuple[Any, ...], tuple[Any, ...]], list[int]] = defaultdict(list)
+        self.alike: defaultdict[tuple[tuple[Any, ...], tuple[Any, ...]], list[int]] = defaultdict(list)
+        """Their keys, by what the first columns were and what they are to be."""
+        self.alone: defaultdict[Which, list[tuple[Any, ...]]] = defaultdict(list)
+        """The values that are different, and the key."""
+
+    def add_alike(self, before: tuple[Any, ...], after: tuple[Any, ...], key: int) -> None:
+        """The row of that key, when others may change in the same way."""
+        self.alike[before, after].append(key)
 
     def add(self, before: tuple[Any, ...], after: tuple[Any, ...], key: int) -> None:
-        """The row of that key."""
-        self.keys[before, after].append(key)
+        """The row of that key, when hardly another one changes in the same way."""
+        which = _which_differ(before, after)
+        self.alone[which].append((*compress(after, which), key))
+
+
+def _which_differ(before: tuple[Any, ...], after: tuple[Any, ...]) -> Which:
+    return tuple(map(ne, before, after))
 
 
 class Updates:
@@ -101,34 +123,33 @@ class Updates:
     def __init__(self, table: Table, dialect: Dialect, columns: Sequence[str]) -> None:
         """`columns` are those of the rows that differ, in their order."""
         self._table, self._dialect, self._columns = table, dialect, columns
-        self._statements: dict[tuple[tuple[bool, ...], int], Statement] = {}
+        self._statements: dict[tuple[Which, int], Statement] = {}
 
     def run(self, connection: Connection, differences: Differences) -> None:
         """Change the rows."""
-        alone: defaultdict[tuple[bool, ...], list[tuple[Any, ...]]] = defaultdict(list)
-        for (before, after), keys in differences.keys.items():
-            differs = tuple(map(ne, before, after))
-            values = tuple(compress(after, differs))
+        for (before, after), keys in differences.alike.items():
+            which = _which_differ(before, after)
+            values = tuple(compress(after, which))
             if len(keys) < ALIKE:
-                alone[differs] += [(*values, key) for key in keys]
+                differences.alone[which] += [(*values, key) for key in keys]
                 continue
             for some in in_bunches(keys):
                 filled = _filled(some)
-                self._statement(differs, len(filled)).run(connection, [(*values, *filled)])
-        for differs, rows in alone.items():
-            if True in differs:
-                self._statement(differs, 1).run(connection, rows)
+                self._statement(which, len(filled)).run(connection, [(*values, *filled)])
+        for which, rows in differences.alone.items():
+            if True in which:
+                self._statement(which, 1).run(connection, rows)
 
-    def _statement(self, differs: tuple[bool, ...], count: int) -> Statement:
-        if (differs, count) not in self._statements:
-            table, columns = self._table, list(compress(self._columns, differs))
+    def _statement(self, which: Which, count: int) -> Statement:
+        if (which, count) not in self._statements:
+            table, columns = self._table, list(compress(self._columns, which))
             names = [f"key_{number}" for number in range(count)]
             keys: list[ColumnElement[int]] = [bindparam(name) for name in names]
             values: dict[str, Any] = {name: bindparam(f"value_{name}") for name in columns}
             statement = _setting(table, values).where(table.c.id.in_(keys))
             named = [*(f"value_{name}" for name in columns), *names]
-            self._statements[differs, count] = Statement(statement, named, self._dialect)
-        return self._statements[differs, count]
+            self._statements[which, count] = Statement(statement, named, self._dialect)
+        return self._statements[which, count]
 
 
 class Among:
