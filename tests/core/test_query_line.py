@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -153,3 +155,11 @@ def test_whatever_is_typed_is_read_or_refused_in_words(line: str) -> None:
     start, end, said = fault
     assert 0 <= start < end <= max(1, len(line))
     assert said.strip()
+
+
+def test_the_manual_has_every_qualifier_with_an_example_that_can_be_read() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "queue.md").read_text("utf-8")
+    examples = re.findall(r"^\| `([a-z]+:[^`]+)` \|", manual, re.MULTILINE)
+    assert [example.partition(":")[0] for example in examples] == [*QUALIFIERS, "text"]
+    for example in examples:
+        asked(example, "orders")
