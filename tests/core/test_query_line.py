@@ -160,6 +160,6 @@ def test_whatever_is_typed_is_read_or_refused_in_words(line: str) -> None:
 def test_the_manual_has_every_qualifier_with_an_example_that_can_be_read() -> None:
     manual = (Path(__file__).parents[2] / "docs" / "queue.md").read_text("utf-8")
     examples = re.findall(r"^\| `([a-z]+:[^`]+)` \|", manual, re.MULTILINE)
-    assert [example.partition(":")[0] for example in examples] == [*QUALIFIERS, "text"]
-    for example in examples:
-        asked(example, "orders")
+    assert [line.partition(":")[0] for line in examples] == [*QUALIFIERS, "text"]
+    for line in examples:
+        asked(line, "orders")
