@@ -36,12 +36,13 @@ class Attempts:
         """
         step.attempts += 1
         policy = self._route.retry_of(self._route.reference(step.name))
-        again_at = next_attempt_at(policy, step.attempts, now(), self._chance.random())
+        failed_at = now()
+        again_at = next_attempt_at(policy, step.attempts, failed_at, self._chance.random())
         permanent = isinstance(cause, PermanentError) or is_permanent(policy, cause)
         if permanent or again_at is None:
             step.give_up(error)
         else:
-            step.fail(error, again_at)
+            step.fail(error, again_at if again_at > failed_at else None)
         return permanent
 
     def not_begun(self, kind: type[Plugin], step: Step, bus: Bus) -> bool:

@@ -135,7 +135,8 @@ class Boarding:
     def _pullers(self) -> Sequence[ModuleReference]:
         if self._bus.ticket.pull:
             return self._route.pullers
-        self._log.info("Intake is paused: nothing is pulled")
+        if not self._bus.ticket.put_off:
+            self._log.info("Intake is paused: nothing is pulled")
         return ()
 
     def _batches(self, puller: Puller, reference: ModuleReference) -> Iterator[_Batch]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.crew import Crew
 from databus_core.engine.guard import Guard, state_name
+from databus_core.engine.put_off import put_off_document, put_off_name
 from databus_core.engine.queue import Queue
 from databus_core.errors import DatabusError, FactoryError
 from databus_core.model.breaker_change import BreakerChange
@@ -54,6 +55,8 @@ class Bus:
     tally: Tally = field(default_factory=Tally)
     guards: dict[str, Guard] = field(default_factory=dict[str, Guard])
     """What stands before the pushers that were called, by step name."""
+    put_off_until: datetime | None = None
+    """The first next attempt of those passengers that something can be done for before."""
 
     @property
     def moment(self) -> datetime | None:
@@ -79,10 +82,22 @@ class Bus:
             self.guards[step.name] = guard
         return self.guards[step.name]
 
-    def save_guards(self) -> None:
-        """Store what they know, for the next trip. Raises DatabaseError."""
+    def let_go(self, entry: QueueEntry) -> None:
+        """Nothing more is done for it on this trip: where one of its pushers waits for a time and another one does not,
+        it is not known by when something can be done for it, and the time is noted."""
+        due_at = entry.due_at
+        for step in entry.pushers if due_at is not None else ():
+            at = step.next_attempt_at
+            if at is not None and due_at is not None and at > due_at:
+                self.put_off_until = min(at, self.put_off_until or at)
+
+    def arrive(self) -> None:
+        """Store what the next trip must know, and when it is to be. Raises DatabaseError."""
         for guard in self.guards.values():
             guard.arrive()
+        name, document = put_off_name(self.ticket.client_passenger.name), put_off_document(self.put_off_until)
+        if document != self.queue.state(name):
+            self.queue.write_state(name, document)
 
     def why_not_begun(self, kind: type[Plugin], step: Step) -> str:
         """Its plug-in is missing, which the log says once; or the passenger cannot be boarded, which is counted."""

@@ -24,6 +24,8 @@ class BusTicket:
     """A person wants this trip: what was put off is tried now, whatever its time."""
     pull: bool = True
     """Whether new passengers are pulled; those that are seated travel on in any case."""
+    put_off: bool = False
+    """It departs beside its schedule, for what was put off to this time: nothing is pulled."""
     quarantined: Mapping[str, str] = field(default_factory=dict[str, str])
     """Why a plug-in is not to be called, in words, by the name of its step."""
     calls: Calls = field(default_factory=Calls, compare=False)
@@ -39,6 +41,7 @@ class BusTicket:
         *,
         expedited: bool = False,
         pull: bool = True,
+        put_off: bool = False,
     ) -> BusTicket:
         """A ticket for one trip by the client's configuration. Raises NotFoundError."""
         passenger = client.passenger(client_passenger)
@@ -51,5 +54,6 @@ class BusTicket:
             client_passenger=passenger,
             folder=folder,
             expedited=expedited,
-            pull=pull,
+            pull=pull and not put_off,
+            put_off=put_off,
         )

@@ -146,6 +146,7 @@ class Delivery:
     def finish(self, entry: QueueEntry) -> None:
         """Let go of it when no batch has it any more."""
         if not any(parcel.entry is entry for batch in self._batches.values() for parcel in batch.parcels):
+            self._bus.let_go(entry)
             self._work.finish(entry)
 
     # Outcomes ---------------------------------------------------------------------------------------------------

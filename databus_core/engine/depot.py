@@ -15,13 +15,12 @@ from databus_core.engine.quarantine import Quarantine
 from databus_core.engine.ride import Hears, Order, Ride, ThreadRide
 from databus_core.engine.storage import Storage
 from databus_core.engine.timetable import Route
-from databus_core.engine.trip import Trip
+from databus_core.engine.trip import Arrival, Trip
 from databus_core.errors import DispatcherError
 from databus_core.model.breaker_change import BreakerChange
 from databus_core.model.client import ClientPassenger, Isolation
 from databus_core.model.log import Log
 from databus_core.model.ticket import DispatcherTicket
-from databus_core.model.trip import TripRecord
 from databus_core.plugins.observer import Change
 
 
@@ -41,8 +40,8 @@ class Depot:
         )
         """Plug-ins that crashed; from any thread."""
 
-    async def run_trip(self, bus_ticket: BusTicket, log: Log) -> TripRecord:
-        """Make one trip. Cancelled, it leaves the trip and answers its record. Raises DatabaseError as Trip does."""
+    async def run_trip(self, bus_ticket: BusTicket, log: Log) -> Arrival:
+        """Make one trip. Cancelled, it leaves the trip. Raises DatabaseError as Trip does."""
         client_id, passenger = bus_ticket.client_id, bus_ticket.client_passenger
         on_change = functools.partial(self._events.changed, Change.QUEUE, client_id)
         access = Access(self._storage.database, self._storage.seats)

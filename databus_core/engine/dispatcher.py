@@ -29,6 +29,7 @@ from databus_core.engine.storage import Storage
 from databus_core.engine.threads import in_daemon_thread
 from databus_core.engine.timetable import Route, Timetable
 from databus_core.engine.traffic import RunningTrip, Traffic
+from databus_core.engine.trip import Arrival
 from databus_core.engine.why import Circumstances, why_not_delivered
 from databus_core.errors import DatabusError, DispatcherError
 from databus_core.model.client import ROOT, Client
@@ -39,7 +40,6 @@ from databus_core.model.missed import MissedTrips
 from databus_core.model.plugin_state import PluginState
 from databus_core.model.route_state import RoutePause
 from databus_core.model.ticket import DispatcherTicket
-from databus_core.model.trip import TripRecord
 from databus_core.plugins.database import Database, DatabaseContext
 from databus_core.plugins.factory import Factory
 from databus_core.plugins.observer import Change, DispatcherObserver, DispatcherState
@@ -326,7 +326,7 @@ class Dispatcher:
         """What bears now on the passengers of a client passenger, but for what is stored (their hindrances)."""
         return self._roster.circumstances(Route(client_id, client_passenger), now(), self._state)
 
-    async def _run_trip(self, bus_ticket: BusTicket, log: Log) -> TripRecord:
+    async def _run_trip(self, bus_ticket: BusTicket, log: Log) -> Arrival:
         return await self._station.depot.run_trip(bus_ticket, log)
 
     def halt(self, client_id: str, client_passenger: str, who: str = "") -> None:
@@ -476,6 +476,7 @@ class Dispatcher:
         self._traffic.look_again()
 
     async def _read_client(self, client_id: str) -> None:
-        reading = await self.read(lambda storage: read_client(storage, client_id))
+        known = self._roster.timetable.routes
+        reading = await self.read(lambda storage: read_client(storage, client_id, known))
         for problem in self._roster.take_over(client_id, reading):
             self._station.report(problem)

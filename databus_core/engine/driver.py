@@ -70,7 +70,7 @@ class Driver:
             for batch in self._boarding.board():
                 self._handle(batch)
         self._delivery.report()
-        self._bus.save_guards()
+        self._bus.arrive()
         self._purge()
 
     def _earlier(self) -> Iterator[QueueEntry]:

@@ -7,8 +7,7 @@ from functools import partial
 
 from databus_core.engine.ride import Ending
 from databus_core.engine.threads import in_daemon_thread
-from databus_core.engine.trip import Trip
-from databus_core.model.trip import TripRecord
+from databus_core.engine.trip import Arrival, Trip
 
 LOOK_SECONDS = 0.1
 """How often a trip with limits is looked at."""
@@ -32,8 +31,8 @@ class Escort:
         if not self._halting.done():
             self._halting.set_result(self._trip.halting(who))
 
-    async def conduct(self) -> TripRecord:
-        """The whole trip. Cancelled, it leaves it. Answers its record; raises DatabaseError as Trip does."""
+    async def conduct(self) -> Arrival:
+        """The whole trip. Cancelled, it leaves it. Raises DatabaseError as Trip does."""
         conducting = asyncio.ensure_future(in_daemon_thread(self._trip.conduct, self._name))
         try:
             ending = await self._reason_to_end(conducting)
@@ -47,7 +46,7 @@ class Escort:
             return await in_daemon_thread(self._trip.leave, f"{self._name} is left")
         return conducting.result()
 
-    async def _reason_to_end(self, conducting: asyncio.Future[TripRecord]) -> Ending | None:
+    async def _reason_to_end(self, conducting: asyncio.Future[Arrival]) -> Ending | None:
         """Wait until the trip is over, or must be ended."""
         seconds = LOOK_SECONDS if self._limited else None
         while not conducting.done():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from databus_core.engine.breaker import Breaker
@@ -40,6 +40,8 @@ class Guard:
         limit = reference.rate_limit
         self._rate = Rate(limit, _part_of(state, "delivered")) if limit else None
         self._stored = state
+        self._holds_back = False
+        """Whether somebody has had no turn on this trip."""
 
     def try_now(self) -> None:
         """A person wants this trip: an open breaker lets one passenger pass at once."""
@@ -50,11 +52,11 @@ class Guard:
 
         What has its turn is pushed, alone or in a batch, and `came_back` told; or it is turned back.
         """
-        if not self.breaker.lets_pass(internal_id, now()):
-            return False
-        if self._rate is None or self._has_room(self._rate):
-            return True
-        self.breaker.turn_back()
+        if self.breaker.lets_pass(internal_id, now()):
+            if self._rate is None or self._has_room(self._rate):
+                return True
+            self.breaker.turn_back()
+        self._holds_back = True
         return False
 
     def _has_room(self, rate: Rate) -> bool:
@@ -126,6 +128,11 @@ class Guard:
             self._store(document)
             self._stored = document
 
+    def _next_turn_at(self, moment: datetime) -> datetime:
+        if self.breaker.try_at is not None:
+            return max(moment, self.breaker.try_at)
+        return moment + self._rate.wait(moment) if self._rate is not None else moment
+
     def _document(self) -> Json:
         document: dict[str, Json] = {}
         breaker = self.breaker
@@ -142,6 +149,8 @@ class Guard:
         delivered = self._rate.document(now()) if self._rate is not None else None
         if delivered is not None:
             document["delivered"] = delivered
+        if self._holds_back:
+            document["until"] = format_time(self._next_turn_at(now()))
         return document or None
 
 

@@ -6,8 +6,10 @@ from itertools import islice
 
 from databus_core.engine.guard import breakers_of
 from databus_core.engine.order import Order
+from databus_core.engine.quarantine import quarantined_in
 from databus_core.engine.why import Hindrances
 from databus_core.errors import DamagedError, NotFoundError
+from databus_core.model.active_hours import ALWAYS
 from databus_core.model.client import Client
 from databus_core.model.queue_entry import QueueEntry, QueueStatus
 from databus_core.plugins.database import Database
@@ -35,8 +37,14 @@ class Inquiry:
 
     def hindrances(self, entry: QueueEntry) -> Hindrances:
         """What keeps this passenger. Raises DatabaseError."""
-        breakers = breakers_of(self._states, entry.client_passenger)
-        return Hindrances(breakers, self._held_back_by(entry))
+        name = entry.client_passenger
+        route = self._client.passenger(name)
+        return Hindrances(
+            breakers_of(self._states, name),
+            self._held_back_by(entry),
+            quarantined_in(self._states),
+            route.timing.active if route is not None else ALWAYS,
+        )
 
     def _held_back_by(self, entry: QueueEntry) -> str:
         name = entry.client_passenger

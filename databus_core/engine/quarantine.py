@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from databus_core.engine.calls import CallUnderWay
 from databus_core.errors import NotFoundError
 from databus_core.model.clock import now
+from databus_core.model.passenger import Json
 from databus_core.model.plugin_state import PluginState
 from databus_core.model.queue_entry import short_name
 from databus_core.plugins.database import Database, ignored
@@ -75,9 +76,7 @@ class Quarantine:
 
     def _known(self, client_id: str) -> dict[str, PluginState]:
         if client_id not in self._states:
-            documents = self._database.states(client_id)
-            states = [PluginState.of(document) for name, document in documents.items() if name.startswith(_PREFIX)]
-            self._states[client_id] = {state.step: state for state in states if state is not None}
+            self._states[client_id] = crashed_in(self._database.states(client_id))
         return self._states[client_id]
 
     def _write(self, client_id: str, step: str, state: PluginState | None) -> None:
@@ -86,3 +85,14 @@ class Quarantine:
             self._known(client_id).pop(step, None)
         else:
             self._known(client_id)[step] = state
+
+
+def crashed_in(documents: Mapping[str, Json]) -> dict[str, PluginState]:
+    """The plug-ins of a client that crashed, by step name, of its small documents."""
+    states = [PluginState.of(document) for name, document in documents.items() if name.startswith(_PREFIX)]
+    return {state.step: state for state in states if state is not None}
+
+
+def quarantined_in(documents: Mapping[str, Json]) -> dict[str, PluginState]:
+    """Those of them that are in quarantine."""
+    return {step: state for step, state in crashed_in(documents).items() if state.quarantined_at is not None}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from databus_core.engine.bus_ticket import BusTicket
+from databus_core.engine.put_off import put_off_until
 from databus_core.engine.route_states import note_new, reckoned_from
 from databus_core.engine.storage import Storage
 from databus_core.engine.timetable import Route, Timetable
+from databus_core.engine.trip import Arrival
 from databus_core.engine.why import Circumstances
 from databus_core.errors import DatabusError, NotFoundError
 from databus_core.model.client import Client, ClientPassenger
@@ -18,6 +20,10 @@ from databus_core.model.client_id import known_as
 from databus_core.model.route_state import RoutePause, RouteState
 from databus_core.model.trip import TripRecord
 from databus_core.plugins.observer import DispatcherState
+
+APART = timedelta(seconds=5)
+"""How long after a trip the next one departs at the earliest for what was put off: where each of many passengers waits
+for a moment of its own, they travel together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +48,11 @@ class Reading:
     problems: tuple[str, ...]
     last_trips: Mapping[str, TripRecord] = field(default_factory=dict[str, TripRecord], compare=False)
     states: Mapping[str, RouteState] = field(default_factory=dict[str, RouteState], compare=False)
+    put_off: Mapping[str, datetime | None] = field(default_factory=dict[str, datetime | None], compare=False)
+    """Until when something is put off, of client passengers that were not known before."""
 
 
-def read_client(storage: Storage, client_id: str) -> Reading:
+def read_client(storage: Storage, client_id: str, known: Collection[Route] = ()) -> Reading:
     """Read one client; in a worker thread. What is wrong with it is in the problems."""
     try:
         client, problems = storage.customizing.client(client_id)
@@ -53,9 +61,15 @@ def read_client(storage: Storage, client_id: str) -> Reading:
             said += _search_problems(storage, client_id, client)
         last_trips = storage.database.last_trips(client_id)
         states = note_new(storage, client_id, client, last_trips)
+        new = [each.name for each in client.passengers if Route(client_id, each.name) not in known]
+        put_off = {name: _put_off(storage, client_id, name, last_trips.get(name)) for name in new}
     except DatabusError as error:
         return Reading(None, (f"Client {client_id}: {error}",))
-    return Reading(client, tuple(said), last_trips, states)
+    return Reading(client, tuple(said), last_trips, states, put_off)
+
+
+def _put_off(storage: Storage, client_id: str, name: str, last_trip: TripRecord | None) -> datetime | None:
+    return put_off_until(storage.database, client_id, name, last_trip.started_at if last_trip else None)
 
 
 def _search_problems(storage: Storage, client_id: str, client: Client) -> list[str]:
@@ -119,6 +133,7 @@ class Roster:
             client.drivers_at_once,
         )
         for route in new:
+            self.timetable.put_off(route, reading.put_off.get(route.client_passenger))
             if route.client_passenger in reading.states:
                 self.timetable.set_pause(route, reading.states[route.client_passenger].pause)
 
@@ -135,9 +150,12 @@ class Roster:
         self._folder = folder
         self.timetable.drivers_at_once = drivers_at_once
 
-    def record(self, route: Route, trip: TripRecord) -> None:
-        """The route's last trip."""
-        self._last_trips[route] = trip
+    def arrived(self, route: Route, arrival: Arrival) -> None:
+        """The route's last trip is over."""
+        self._last_trips[route] = arrival.record
+        if route in self.timetable:
+            at, apart = arrival.put_off_until, arrival.record.finished_at + APART
+            self.timetable.put_off(route, at and max(at, apart))
 
     def route(self, client_id: str, client_passenger: str) -> Route:
         """The route of that name. Raises NotFoundError."""
@@ -153,13 +171,12 @@ class Roster:
             raise NotFoundError(f"There is no client {meant!r}; there are: {known}.")
         return client_id
 
-    def bus_ticket(self, route: Route, *, expedited: bool = False) -> BusTicket:
+    def bus_ticket(self, route: Route, *, expedited: bool = False, put_off: bool = False) -> BusTicket:
         """A ticket for one trip by the present configuration. Raises NotFoundError."""
         client = self.clients.get(route.client_id, Client())
         pull = self.timetable.pause_of(route) is not RoutePause.INTAKE
-        return BusTicket.issue(
-            route.client_id, client, route.client_passenger, self._folder, expedited=expedited, pull=pull
-        )
+        how = {"expedited": expedited, "pull": pull, "put_off": put_off}
+        return BusTicket.issue(route.client_id, client, route.client_passenger, self._folder, **how)
 
     def rows(self, moment: datetime, *, driving: bool) -> list[TimetableRow]:
         """Every client passenger; `driving`: whether they depart by themselves."""

@@ -44,6 +44,8 @@ class _Line:
         self._attended_at = last_departure_at
         """Until then it was looked at and could depart."""
         self._absence = Absence.STOPPED
+        self.put_off_until: datetime | None = None
+        """When something can be tried again, whatever the schedule says; None when nothing waits for a time."""
 
     @property
     def is_waiting(self) -> bool:
@@ -58,14 +60,29 @@ class _Line:
         if timing.interval is None and self._after is not None and self._attended_at is not None:
             self._after = max(self._after, self._attended_at)
 
-    def depart(self, now: datetime) -> None:
-        """Its trip begins."""
-        self.running, self.expedited = True, False
+    def depart(self, now: datetime, *, put_off: bool) -> None:
+        """Its trip begins; the schedule knows nothing of one for what was put off."""
+        self.running, self.put_off_until = True, None
+        if put_off:
+            return
+        self.expedited = False
         self._after, self._is_reckoned = now, False
         self._owed = max(0, self._owed - 1)
 
+    def next_at(self, now: datetime) -> datetime | None:
+        """When it departs next, by its schedule or for what was put off; may have passed; None when it never does."""
+        return min(filter(None, (self.due_at(now), self._tried_at())), default=None)
+
+    def is_put_off(self, now: datetime) -> bool:
+        """Whether it departs now for what was put off only."""
+        tried_at, due_at = self._tried_at(), self.due_at(now)
+        return not self.expedited and tried_at is not None and tried_at <= now and (due_at is None or due_at > now)
+
+    def _tried_at(self) -> datetime | None:
+        return self.put_off_until and self.timing.active.opens_at(self.put_off_until)
+
     def due_at(self, now: datetime) -> datetime | None:
-        """When it departs next, which may have passed; None when it never does."""
+        """When its schedule lets it depart next, which may have passed; None when it never does."""
         self._believe(now)
         if not self._is_reckoned:
             after, timing = self._after, self.timing
@@ -142,6 +159,11 @@ class Timetable:
     def __contains__(self, route: Route) -> bool:
         return route in self._lines
 
+    @property
+    def routes(self) -> frozenset[Route]:
+        """All that it knows."""
+        return frozenset(self._lines)
+
     # What happens -----------------------------------------------------------------------------------------------
 
     def expedite(self, route: Route) -> None:
@@ -166,14 +188,26 @@ class Timetable:
         }
         return {route: missed for route, missed in attended.items() if missed is not None}
 
+    def put_off(self, route: Route, until: datetime | None) -> None:
+        """The route departs then, within its active hours, whatever its schedule says; None: for nothing but that.
+
+        Raises KeyError for an unknown route.
+        """
+        self._lines[route].put_off_until = until
+
+    def is_put_off(self, route: Route, now: datetime) -> bool:
+        """Whether it is due for nothing but what was put off."""
+        line = self._lines.get(route)
+        return line is not None and line.is_put_off(now)
+
     def is_expedited(self, route: Route) -> bool:
         """Whether a person wants its next departure."""
         line = self._lines.get(route)
         return line is not None and line.expedited
 
-    def departed(self, route: Route, now: datetime) -> None:
-        """The route's trip begins."""
-        self._lines[route].depart(now)
+    def departed(self, route: Route, now: datetime, *, put_off: bool = False) -> None:
+        """The route's trip begins; with `put_off`, one that is none of its schedule."""
+        self._lines[route].depart(now, put_off=put_off)
 
     def arrived(self, route: Route) -> None:
         """The route's trip is over."""
@@ -186,7 +220,7 @@ class Timetable:
         """What departs now: everything expedited, then the longest overdue as far as drivers are free."""
         waiting = {route: line for route, line in self._lines.items() if line.is_waiting}
         departing = [route for route, line in waiting.items() if line.expedited]
-        dues = ((line.due_at(now), route) for route, line in waiting.items() if not line.expedited)
+        dues = ((line.next_at(now), route) for route, line in waiting.items() if not line.expedited)
         overdue = sorted((due_at, route) for due_at, route in dues if due_at is not None and due_at <= now)
         driven = self._driven()
         driven.update(route.client_id for route in departing)
@@ -219,13 +253,13 @@ class Timetable:
         line = self._lines.get(route)
         if line is None or line.pause is RoutePause.EVERYTHING:
             return None
-        return now if line.expedited else line.due_at(now)
+        return now if line.expedited else line.next_at(now)
 
     def next_departure_at(self, now: datetime) -> datetime | None:
         """When the next route is due that then has a driver as things are; None when there is none."""
         driven = self._driven()
         dues = (
-            line.due_at(now)
+            line.next_at(now)
             for route, line in self._lines.items()
             if line.is_waiting and self._has_driver(route.client_id, driven)
         )

@@ -13,12 +13,12 @@ from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.events import Events
 from databus_core.engine.roster import Roster
 from databus_core.engine.timetable import Route
+from databus_core.engine.trip import Arrival
 from databus_core.errors import DatabusError
 from databus_core.model.client import ClientPassenger
 from databus_core.model.clock import now
 from databus_core.model.log import Log
 from databus_core.model.missed import MissedTrips
-from databus_core.model.trip import TripRecord
 from databus_core.plugins.observer import Change
 
 LONGEST_SLEEP = 30.0
@@ -45,7 +45,7 @@ class Traffic:
         roster: Roster,
         events: Events,
         read_client: Callable[[str], Awaitable[None]],
-        run_trip: Callable[[BusTicket, Log], Awaitable[TripRecord]],
+        run_trip: Callable[[BusTicket, Log], Awaitable[Arrival]],
         keep_missed: Callable[[Mapping[Route, MissedTrips]], Awaitable[None]],
     ) -> None:
         """`read_client` brings the roster up to date before a departure; `run_trip` makes one trip somewhere, and
@@ -105,11 +105,12 @@ class Traffic:
         if work := self._trips | self._bookings:
             await asyncio.wait(work, timeout=seconds)
 
-    def depart(self, route: Route, *, expedited: bool = False) -> asyncio.Task[Log]:
-        """Begin a trip, whether it is due or not; the task answers its finished log. See BusTicket.expedited."""
+    def depart(self, route: Route, *, expedited: bool = False, put_off: bool = False) -> asyncio.Task[Log]:
+        """Begin a trip, whether it is due or not; the task answers its finished log. See BusTicket for the rest."""
         expedited = expedited or self._roster.timetable.is_expedited(route)
-        self._roster.timetable.departed(route, now())
-        trip = asyncio.create_task(self._travel(route, expedited=expedited), name=f"Trip of {route}")
+        self._roster.timetable.departed(route, now(), put_off=put_off)
+        travelling = self._travel(route, expedited=expedited, put_off=put_off)
+        trip = asyncio.create_task(travelling, name=f"Trip of {route}")
         self._trips.add(trip)
         trip.add_done_callback(functools.partial(self._arrived, route))
         return trip
@@ -131,7 +132,7 @@ class Traffic:
             self._bookings.add(booking)
             booking.add_done_callback(self._bookings.discard)
         for route in timetable.due(moment):
-            self.depart(route)
+            self.depart(route, put_off=timetable.is_put_off(route, moment))
 
     def _seconds_to_sleep(self) -> float | None:
         if not self._driving:
@@ -142,15 +143,15 @@ class Traffic:
             return LONGEST_SLEEP
         return min(LONGEST_SLEEP, max(0.0, (due_at - moment).total_seconds()))
 
-    async def _travel(self, route: Route, *, expedited: bool) -> Log:
+    async def _travel(self, route: Route, *, expedited: bool, put_off: bool) -> Log:
         await self._read_client(route.client_id)
-        bus_ticket = self._roster.bus_ticket(route, expedited=expedited)
+        bus_ticket = self._roster.bus_ticket(route, expedited=expedited, put_off=put_off)
         client, passenger = bus_ticket.client, bus_ticket.client_passenger
         log = Log(route.client_id, route.client_passenger, sinks=(self._events.log_appended,))
         self._running[route] = RunningTrip(route.client_id, passenger, log)
         self._events.tell(lambda each: each.trip_started(client, passenger, log))
         try:
-            self._roster.record(route, await self._run_trip(bus_ticket, log))
+            self._roster.arrived(route, await self._run_trip(bus_ticket, log))
         except DatabusError as error:
             log.sinks = (self._events.log_appended,)
             message = f"The log of the trip of {route} could not be stored: {error}"

@@ -7,10 +7,12 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from databus_core.engine.access import Access
 from databus_core.engine.attempts import Attempts
 from databus_core.engine.calls import MAKING, Call, CallUnderWay
+from databus_core.engine.put_off import put_off_until
 from databus_core.engine.quarantine import Quarantine
 from databus_core.engine.queue import HOLD_SECONDS, mention
 from databus_core.engine.ride import Ending, Order, Ride
@@ -75,6 +77,15 @@ class LogWriter:
         self._flushed_at = time.monotonic()
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A trip is over."""
+
+    record: TripRecord
+    put_off_until: datetime | None
+    """When the next one can try again what this one could not do yet; None when nothing waits for a time."""
+
+
 def _is_late(under_way: CallUnderWay, limit: float) -> bool:
     return under_way.seconds > (max(limit, MAKING_SECONDS) if under_way.call.doing == MAKING else limit)
 
@@ -104,16 +115,17 @@ class Trip:
         self._writer = LogWriter(storage.database)
         self._ending = threading.Lock()
         self._ended_by: Ending | None = None
-        self._record: TripRecord | None = None
+        self._arrival: Arrival | None = None
 
-    def conduct(self) -> TripRecord:
+    def conduct(self) -> Arrival:
         """Run it in this thread, to its end; its log is written whatever happens.
 
         Raises DatabaseError when the log cannot be written.
         """
         client_id, route = self._ticket.client_id, self._ticket.client_passenger
         self._log.sinks = (*self._log.sinks, self._writer)
-        self._own_log.info(f"Trip of {route.name} begins")
+        what = ", for what was put off: nothing is pulled" if self._ticket.put_off else ""
+        self._own_log.info(f"Trip of {route.name} begins{what}")
         try:
             ticket = replace(self._ticket, quarantined=self._quarantine.reasons(client_id))
             ending = self._ride.drive(replace(self._order, bus_ticket=ticket))
@@ -168,7 +180,7 @@ class Trip:
             # A thread that hangs is there for good: a plug-in must not leave one at every trip.
             self._ended_by = replace(self._ended_by, crashed=True)
 
-    def leave(self) -> TripRecord:
+    def leave(self) -> Arrival:
         """End it in another thread, while the one that conducts it hangs; what that one still writes is not kept.
 
         Raises DatabaseError when the log cannot be written.
@@ -180,14 +192,14 @@ class Trip:
 
     # Its end ----------------------------------------------------------------------------------------------------
 
-    def _end(self, ending: Ending | None) -> TripRecord:
+    def _end(self, ending: Ending | None) -> Arrival:
         """Write the end of the log, and the record of the trip; who comes second finds them written."""
         with self._ending:
-            if self._record is None:
-                self._record = self._ended(self._ended_by or ending)
-            return self._record
+            if self._arrival is None:
+                self._arrival = self._ended(self._ended_by or ending)
+            return self._arrival
 
-    def _ended(self, ending: Ending | None) -> TripRecord:
+    def _ended(self, ending: Ending | None) -> Arrival:
         self._access.close()
         log, tally = self._log, self._ride.tally
         if ending is not None:
@@ -212,8 +224,14 @@ class Trip:
             tally.pushed,
             tally.failed,
         )
-        self._storage.database.record_trip(self._ticket.client_id, record)
-        return record
+        if not self._ticket.put_off:  # the schedule goes on from the trip before
+            self._storage.database.record_trip(self._ticket.client_id, record)
+        return Arrival(record, self._put_off_until())
+
+    def _put_off_until(self) -> datetime | None:
+        return put_off_until(
+            self._storage.database, self._ticket.client_id, self._ticket.client_passenger.name, self._log.started_at
+        )
 
     def _blame(self, ending: Ending) -> int:
         """Let the step, and the log, say what its plug-in did not come back from; answers how many steps failed."""

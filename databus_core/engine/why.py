@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from databus_core.engine.breaker import Breaker
+from databus_core.model.active_hours import ALWAYS, ActiveHours
+from databus_core.model.plugin_state import PluginState
 from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step, StepKind
 from databus_core.plugins.observer import DispatcherState
 
@@ -34,6 +36,10 @@ class Hindrances:
     """The open breakers of its client passenger, by step name."""
     held_back_by: str = ""
     """The earlier passenger with the same key that it waits for; empty when there is none."""
+    quarantined: Mapping[str, PluginState] = field(default_factory=dict[str, PluginState])
+    """Its client's plug-ins that are called no more, by step name."""
+    active: ActiveHours = ALWAYS
+    """When its client passenger may depart by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +71,7 @@ class _Sentence:
     def __init__(self, entry: QueueEntry, circumstances: Circumstances, name_of: Callable[[str], str]) -> None:
         self._around = circumstances
         self._breakers = circumstances.hindrances.breakers
-        self._step = _step_that_matters(entry, self._breakers)
+        self._step = _step_that_matters(entry, self._breakers, circumstances.hindrances.quarantined)
         self._name = f"{_KINDS[self._step.kind]} {_in_a_line(name_of(self._step.name))}"
 
     def text(self) -> str:
@@ -78,7 +84,7 @@ class _Sentence:
         before = _in_a_line(around.hindrances.held_back_by)
         if before and step.kind is not StepKind.NOTIFICATION:
             return _ended(f"Waiting for {before}, which is to be delivered before it")
-        return _ended(self._waits_for_the_step())
+        return _ended(self._is_spared() or self._waits_for_the_step())
 
     def _decision(self) -> str:
         """The choice stands first: an error may be long."""
@@ -88,13 +94,25 @@ class _Sentence:
         times = {0: "", 1: " once"}.get(self._step.attempts, f" {self._step.attempts} times, at last")
         return f"{needed}: {self._name} failed{times}: {self._error}"
 
-    def _waits_for_the_step(self) -> str:
-        step, around, moment = self._step, self._around, self._around.moment
+    def _is_spared(self) -> str:
+        """That its plug-in is not called now; empty when it is."""
+        step, moment = self._step, self._around.moment
+        resting = self._around.hindrances.quarantined.get(step.name)
+        if resting is not None and resting.quarantined_at is not None:
+            times = "once" if resting.crashes == 1 else f"{resting.crashes} times"
+            since = f"since {_clock(resting.quarantined_at, moment)} until a person releases it"
+            return (
+                f"Waiting: {self._name} crashed {times} and is quarantined {since}: {_first_line(resting.last_crash)}"
+            )
         breaker = self._breakers.get(step.name)
         if breaker is not None and breaker.opened_at is not None:
             until = f", tried again at {self._first_trip_from(breaker.try_at)}" if breaker.try_at else ""
             error = _first_line(breaker.error)
             return f"Waiting: breaker of {self._name} open since {_clock(breaker.opened_at, moment)}{until}: {error}"
+        return ""
+
+    def _waits_for_the_step(self) -> str:
+        step, around, moment = self._step, self._around, self._around.moment
         if step.status is QueueStatus.RUNNING:
             if around.is_travelling:
                 return f"On its way: {self._name} has it"
@@ -113,9 +131,12 @@ class _Sentence:
             return "the next trip"
         return f"the next trip at {_clock(due_at, moment)}" if due_at > moment else "the next trip, which is due"
 
-    def _first_trip_from(self, moment: datetime) -> str:
-        """What waits for its time is tried on a trip: the next one at the earliest."""
-        return _clock(max(moment, self._around.next_due_at or moment), self._around.moment)
+    def _first_trip_from(self, at: datetime) -> str:
+        """What waits for its time has a trip then, within the active hours; what is late, the next one."""
+        around = self._around
+        is_late = at <= around.moment
+        tried_at = max(at, around.next_due_at or at) if is_late else around.hindrances.active.opens_at(at)
+        return _clock(tried_at or at, around.moment)
 
     def _so_far(self, joint: str) -> str:
         if not self._step.error:
@@ -137,14 +158,15 @@ def _done(entry: QueueEntry, moment: datetime) -> str:
     return f"{'Delivered' if notes else 'Done'}{at}."
 
 
-def _step_that_matters(entry: QueueEntry, breakers: Mapping[str, Breaker]) -> Step:
+def _step_that_matters(entry: QueueEntry, breakers: Mapping[str, Breaker], resting: Iterable[str]) -> Step:
     """What keeps the passenger from being complete: the first notification or processor that is not done; of pushers,
-    one that needs a decision, then one whose breaker is open, then one that has failed."""
+    one that needs a decision, then one that is not called now, then one that has failed."""
     open_steps = [step for step in entry.steps() if not step.complete]
     first = open_steps[0]
     if first.kind is not StepKind.PUSHER:
         return first
-    return min(open_steps, key=lambda step: (not step.waits_for_a_person, step.name not in breakers, not step.error))
+    spared = breakers.keys() | resting
+    return min(open_steps, key=lambda step: (not step.waits_for_a_person, step.name not in spared, not step.error))
 
 
 def _in_a_line(text: str) -> str:

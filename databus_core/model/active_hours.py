@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Self
 
 from databus_core.model.zone import instant
@@ -97,3 +97,7 @@ def _spans(windows: tuple[Window, ...], zone: tzinfo, day: date) -> list[tuple[d
     """From when to when it is open because of that day."""
     on_that_day = [window for window in windows if day.weekday() in window.days]
     return [(instant(day, window.begins, zone), instant(day, window.ends, zone)) for window in on_that_day]
+
+
+ALWAYS = ActiveHours((), UTC)
+"""It is never closed."""

@@ -37,7 +37,9 @@ class RetryPolicy(_Policy):
     attempts: int = Field(
         default=20, ge=1, le=1_000_000, description="After so many attempts the step has failed, and a person decides."
     )
-    first_wait: Duration = Field(default=timedelta(minutes=1), description="Wait after the first failure.")
+    first_wait: Duration = Field(
+        default=timedelta(minutes=1), description="Wait after the first failure; 0: until the next trip."
+    )
     factor: float = Field(default=2, ge=1, le=100, description="How much longer each further wait is.")
     longest_wait: Duration = Field(default=timedelta(hours=1), description="No wait is longer than this.")
     jitter: float = Field(

@@ -191,6 +191,12 @@ class Database(ABC):
         """
 
     @abstractmethod
+    def next_attempt_at(self, client_id: str, client_passenger: str, after: datetime | None) -> datetime | None:
+        """The first time after `after` to which a passenger was put off: QueueEntry.due_at where it is later than when
+        the passenger was pulled. None when there is none. Costs as much as there is open, not as is stored.
+        """
+
+    @abstractmethod
     def queue_rows(self, query: Query) -> Rows[QueueRow]:
         """One page of the queue."""
 

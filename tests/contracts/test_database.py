@@ -1285,6 +1285,30 @@ def test_what_is_paused_stays_so_until_it_is_resumed(engine: Engine, database: D
     database.close()
 
 
+def test_the_next_attempt_is_the_first_one_after_a_moment(engine: Engine, database: Database, tmp_path: Path) -> None:
+    entries = [entry(str(number), pulled_at=minutes(number)) for number in range(6)]
+    other = entry("other", client_passenger="letters")
+    database.seat(ROOT, [*entries, other])
+    assert database.next_attempt_at(ROOT, "orders", None) is None, "nobody is put off"
+    for each, at in ((entries[0], 30), (entries[1], 20), (entries[2], 40), (other, 10)):
+        each.notification.fail("no", minutes(at))
+    entries[3].notification.fail("no")
+    entries[4].notification.give_up("no")
+    finished = completed(entries[5])
+    database.update(ROOT, [*entries[:5], finished, other])
+    for _ in range(2):
+        assert database.next_attempt_at(ROOT, "orders", None) == minutes(20)
+        assert database.next_attempt_at(ROOT, "orders", minutes(20)) == minutes(30)
+        assert database.next_attempt_at(ROOT, "orders", minutes(35)) == minutes(40)
+        assert database.next_attempt_at(ROOT, "orders", minutes(40)) is None
+        assert database.next_attempt_at(ROOT, "letters", None) == minutes(10)
+        assert database.next_attempt_at(ROOT, "nobody", None) is None
+        database = again(engine, database, tmp_path)
+    database.remove(ROOT, [entries[1].internal_id])
+    assert database.next_attempt_at(ROOT, "orders", None) == minutes(30)
+    database.close()
+
+
 def test_the_ledger_of_missed_trips_is_listed_newest_first(engine: Engine, database: Database, tmp_path: Path) -> None:
     rows = [missed(), missed("letters"), missed(first=100, noticed=200), missed(first=90, noticed=200.5)]
     database.append_missed(ROOT, rows[:2])

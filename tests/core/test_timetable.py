@@ -46,6 +46,54 @@ def test_the_schedule_goes_on_after_a_restart():
     assert table.next_due_at(START, A) == START + timedelta(seconds=30)
 
 
+def test_what_was_put_off_departs_at_its_time_and_leaves_the_schedule_as_it_is():
+    table = timetable(a=START, b=START)
+    table.set_client("demo", {"a": timing(HOUR)}, {})
+    at = START + 2 * MINUTE
+    table.put_off(A, at)
+    assert table.next_departure_at(START) == table.next_due_at(START, A) == at
+    assert not table.is_put_off(A, START)
+    assert table.due(at) == [A]
+    assert table.is_put_off(A, at)
+    table.departed(A, at, put_off=True)
+    assert table.due(at) == []
+    table.arrived(A)
+    assert table.due(at) == []
+    assert table.next_due_at(at, A) == START + HOUR
+    table.put_off(A, START + 2 * HOUR)
+    assert not table.is_put_off(A, START + HOUR), "its schedule lets it depart"
+    table.departed(A, START + HOUR)
+    table.arrived(A)
+    assert table.next_due_at(START + HOUR, A) == START + 2 * HOUR, "a trip finds out anew what waits"
+
+
+def test_what_was_put_off_waits_for_active_hours_a_driver_and_the_end_of_a_pause():
+    table = Timetable(1)
+    hours = timing(active_hours=["12:30-13:00"], every="1 d", zone="UTC")
+    table.set_client("demo", {"a": hours, "b": timing(HOUR)}, {"a": START, "b": START})
+    table.put_off(A, START + MINUTE)
+    assert table.next_due_at(START, A) == START + 30 * MINUTE
+    late = START + 31 * MINUTE
+    table.departed(B, START)
+    assert table.due(late) == []
+    table.arrived(B)
+    table.set_pause(A, RoutePause.EVERYTHING)
+    assert table.due(late) == []
+    table.set_pause(A, RoutePause.INTAKE)
+    assert table.due(late) == [A]
+
+
+def test_a_person_wants_more_than_what_was_put_off():
+    table = timetable(a=START, b=START, c=START)
+    table.put_off(C, START + MINUTE)
+    table.expedite(C)
+    assert not table.is_put_off(C, START + MINUTE)
+    table.departed(C, START, put_off=True)
+    table.expedite(C)
+    table.arrived(C)
+    assert table.due(START) == [C]
+
+
 def test_a_route_never_travels_twice_at_once_and_an_expedite_during_its_trip_is_kept():
     table = timetable()
     table.departed(A, START)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from databus_core.engine.breaker import Breaker
 from databus_core.engine.why import Circumstances, Hindrances, why_not_delivered
+from databus_core.model.active_hours import ActiveHours
+from databus_core.model.plugin_state import PluginState
 from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step, StepKind, short_name
 from databus_core.plugins.observer import DispatcherState
 from tests.support.entries import START, completed, entry, minutes
@@ -107,13 +110,33 @@ def test_what_failed_waits_for_its_next_attempt() -> None:
     assert f"at {clock(minutes(2))}:" in why_not_delivered(made, around(next_due_at=minutes(1)))
 
 
-def test_an_attempt_that_comes_before_the_next_trip_is_made_on_that_trip() -> None:
+def test_an_attempt_is_made_at_its_time_whatever_the_schedule_or_when_the_active_hours_begin() -> None:
     made = ready()
     failed(made.pushers[1], 2).next_attempt_at = minutes(2)
-    assert f"at {clock(minutes(50))}:" in why_not_delivered(made, around(next_due_at=minutes(50)))
-    spared = Hindrances({"plugins.crm": open_breaker()})
+    assert f"at {clock(minutes(2))}:" in why_not_delivered(made, around(next_due_at=minutes(50)))
+    active = ActiveHours.parse(["09:30-10:00"], UTC)
+    later = around(next_due_at=minutes(50), hindrances=Hindrances(active=active))
+    assert f"at {clock(minutes(30))}:" in why_not_delivered(made, later)
+    spared = Hindrances({"plugins.crm": open_breaker()}, active=active)
     told = why_not_delivered(made, around(next_due_at=minutes(50), hindrances=spared))
-    assert f"tried again at {clock(minutes(50))}:" in told
+    assert f"tried again at {clock(minutes(30))}:" in told
+
+
+def test_what_is_late_is_tried_on_the_next_trip() -> None:
+    made = ready()
+    spared = Hindrances({"plugins.crm": open_breaker(try_at=minutes(-1))})
+    told = why_not_delivered(made, around(next_due_at=minutes(5), hindrances=spared))
+    assert f"tried again at {clock(minutes(5))}:" in told
+
+
+def test_a_plug_in_in_quarantine_is_named_with_its_crashes_and_what_to_do() -> None:
+    state = PluginState("plugins.crm", "pushing", 3, "its process was ended by SIGSEGV", minutes(-20))
+    resting = around(hindrances=Hindrances(quarantined={"plugins.crm": state}))
+    assert why_not_delivered(ready(), resting) == (
+        f"Waiting: pusher plugins.crm crashed 3 times and is quarantined since {clock(minutes(-20))} "
+        "until a person releases it: its process was ended by SIGSEGV."
+    )
+    assert "quarantined" in why_not_delivered(ready(), replace(resting, is_travelling=True))
 
 
 def test_a_time_of_another_day_has_its_date() -> None:

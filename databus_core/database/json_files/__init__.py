@@ -216,6 +216,10 @@ class JsonFiles(Database):
             except DamagedError as error:
                 yield error
 
+    def next_attempt_at(self, client_id: str, client_passenger: str, after: datetime | None) -> datetime | None:
+        with self._reading(client_id) as client:
+            return client.queue.next_attempt_at(client_passenger, after)
+
     def queue_rows(self, query: Query) -> Rows[QueueRow]:
         with self._reading(query.client_id) as client:
             return client.queue.rows(query)

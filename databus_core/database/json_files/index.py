@@ -145,6 +145,12 @@ class QueueIndex:
             return ids
         return [id_ for id_ in ids if (due_at := self._rows[id_].due_at) is not None and due_at <= moment]
 
+    def next_attempt_at(self, client_passenger: str, after: datetime | None) -> datetime | None:
+        """See Database.next_attempt_at."""
+        rows = (self._rows[internal_id] for internal_id in self.ids("passenger+due", client_passenger))
+        put_off = (row.due_at for row in rows if row.due_at is not None and row.due_at > row.pulled_at)
+        return min((due_at for due_at in put_off if after is None or due_at > after), default=None)
+
     def counts(self) -> dict[str, QueueCounts]:
         """Numbers by client passenger."""
         return {facet[1]: self._counts(facet[1]) for facet in self._sorted if facet[0] == "passenger"}

@@ -224,6 +224,11 @@ class QueueFolder:
         with self._changed:
             return self._index.due_ids(client_passenger, moment)
 
+    def next_attempt_at(self, client_passenger: str, after: datetime | None) -> datetime | None:
+        """See Database.next_attempt_at."""
+        with self._changed:
+            return self._index.next_attempt_at(client_passenger, after)
+
     def rows(self, query: Query) -> Rows[QueueRow]:
         """See Database.queue_rows."""
         with self._changed:

@@ -336,6 +336,10 @@ class Sql(Database):
                 return
             yield entry
 
+    def next_attempt_at(self, client_id: str, client_passenger: str, after: datetime | None) -> datetime | None:
+        with self._reading(client_id) as (parts, key):
+            return parts.view.next_attempt_at(key, client_passenger, after)
+
     def queue_rows(self, query: Query) -> Rows[QueueRow]:
         with self._reading(query.client_id) as (parts, key):
             return parts.pages.rows(key, query)

@@ -17,6 +17,7 @@ from databus_core.database.sql.codec import (
     step_of,
     stored_time,
     time_of,
+    time_or_none,
 )
 from databus_core.database.sql.content import Contents
 from databus_core.database.sql.store import Store, fetched
@@ -77,6 +78,13 @@ class QueueView:
             )
             .order_by(entry.pulled_at, entry.internal_id)
         )
+        self._select_next_attempt = select(func.min(entry.due_at)).where(
+            entry.client_id == bindparam("client"),
+            entry.client_passenger == bindparam("name"),
+            entry.status == _OPEN,
+            entry.due_at > bindparam("after"),
+            entry.due_at > entry.pulled_at,
+        )
         self._select_open = (
             select(entry.internal_id)
             .where(
@@ -128,6 +136,13 @@ class QueueView:
             with self._store.reading() as connection:
                 entries = self._entries(connection, keys[start : start + READ_AT_ONCE].tolist())
             yield from entries
+
+    def next_attempt_at(self, client_id: int, client_passenger: str, after: datetime | None) -> datetime | None:
+        """See Database.next_attempt_at."""
+        earliest = -LATEST if after is None else stored_time(after)
+        parameters = {"client": client_id, "name": client_passenger, "after": earliest}
+        with self._store.reading() as connection:
+            return time_or_none(connection.execute(self._select_next_attempt, parameters).scalar())
 
     def _entries(self, connection: Connection, keys: Sequence[int]) -> list[QueueEntry | DamagedError]:
         """The entries of these rows, in this order; those that are gone are left out."""
