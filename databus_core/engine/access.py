@@ -38,6 +38,7 @@ class Access:
         self._held: set[str] = set()
         self._changed_by_hand = seats.watch()
         self._iterators: dict[int, Iterator[object]] = {}
+        self._calls_under_way = 0
         self._lock = threading.Lock()
         self._closed = False
 
@@ -53,10 +54,20 @@ class Access:
 
     def ask(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """A method of the database. Raises what it raises, and DatabaseError when this is closed."""
-        self._check()
         if method in NOT_FOR_TRIPS:
             raise DatabaseError(f"A trip may not {method} the database.")
-        return getattr(self._database, method)(*args, **kwargs)
+        with self._lock:
+            self._check()
+            self._calls_under_way += 1
+        try:
+            return getattr(self._database, method)(*args, **kwargs)
+        finally:
+            with self._lock:
+                self._calls_under_way -= 1
+                left = self._left()
+            if left:
+                self._seats.changed_by_hand(*left)  # the next trip may have read them before
+                self._seats.give_back(left)
 
     def ask_from_afar(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """The same for another process: in the place of an iterator it answers a Further."""
@@ -94,12 +105,23 @@ class Access:
         self._seats.give_back(held)
 
     def close(self) -> None:
-        """From now on nothing passes; others may have what the trip held."""
+        """From now on nothing passes; others may have what the trip held.
+
+        Where the database is still at work for it (it may hang, and the trip was left), they may have it when that is
+        done: what is stored so late would take back what the next trip stores of the same passengers.
+        """
         with self._lock:
             self._closed = True
-            held, self._held = self._held, set()
-        self._seats.give_back(held)
+            left = self._left()
+        self._seats.give_back(left)
         self._seats.unwatch(self._changed_by_hand)
+
+    def _left(self) -> set[str]:
+        """What is to be given back because the trip is over; called with the lock held."""
+        if not self._closed or self._calls_under_way:
+            return set()
+        left, self._held = self._held, set()
+        return left
 
     def _check(self) -> None:
         if self._closed:

@@ -79,7 +79,7 @@ class Seats:
             self._watchers = [watcher for watcher in self._watchers if watcher is not changed]
 
     def changed_by_hand(self, *internal_ids: str) -> None:
-        """A person has changed these entries; called while they are held."""
+        """A person (or what was left of an earlier trip) has changed these entries; called while they are held."""
         with self._released:
             for watcher in self._watchers:
                 watcher.update(internal_ids)
@@ -94,8 +94,11 @@ class Queue:
         self._seats = seats
 
     def take(self, internal_ids: Collection[str]) -> None:
-        """Keep entries, present or about to be seated, for one trip. See Seats.take."""
-        self._seats.take(internal_ids)
+        """Keep entries, present or about to be seated, for one trip.
+
+        Raises DatabaseError when somebody else keeps them for long: a trip that was left while the database hung.
+        """
+        self._seats.take(internal_ids, HOLD_SECONDS)
 
     def give_back(self, internal_ids: Collection[str]) -> None:
         """See Seats.give_back."""
