@@ -69,12 +69,12 @@ class Boarding:
             for batch in self._batches(puller, reference):
                 yield self._take_in(puller, reference.step_name, batch)
 
-    def notify_again(self, entries: Iterable[QueueEntry]) -> list[QueueEntry]:
+    def notify_again(self, entries: Sequence[QueueEntry]) -> list[QueueEntry]:
         """Tell the sources about those entries of earlier trips that they do not know of, and answer all entries.
 
         Raises DatabaseError.
         """
-        taken = [entry for each in entries if (entry := self._work.take(each)) is not None]
+        taken = self._work.take_all(entries)
         waiting: defaultdict[str, list[QueueEntry]] = defaultdict(list)
         for entry in taken:
             step = entry.notification
@@ -101,7 +101,7 @@ class Boarding:
         Of those seated before that it does not know of yet, `notify_again` tells it, when the retry policy says so.
         Answers what was seated now.
         """
-        offered = [entry for each in batch.entries if (entry := self._work.take(each)) is not None]
+        offered = self._work.take_all(batch.entries)
         self._seat(batch)
         mine = {entry.internal_id for entry in batch.new}
         known = {e.internal_id: self._bus.queue.known(e) for e in batch.entries if e.internal_id not in mine}
@@ -124,7 +124,7 @@ class Boarding:
                 self._attempts.done(entry.notification)
             else:
                 self._attempts.failed(entry.notification, str(error), error.__cause__)
-            self._work.store_soon(entry)
+            self._work.store_with_next(entry)
         if not self._grouped:
             self._work.flush()  # a person who wants to change one of them need not wait for the pushers
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from databus_core.model.queue_entry import QueueEntry, Step
@@ -55,18 +54,20 @@ class Calls:
         """Step and what it did, of all that came back, with an error or without."""
         self._under_way: dict[int, tuple[Call, float]] = {}
 
-    @contextmanager
-    def noted(self, call: Call) -> Generator[None]:
+    def noted(self, call: Call) -> AbstractContextManager[None]:
         """Inside, the call is under way."""
-        thread = threading.get_ident()
-        self._under_way[thread] = call, time.monotonic()
+        return _Noted(self, call)
+
+    def begins(self, call: Call) -> None:
+        """From now on it is under way in this thread."""
+        self._under_way[threading.get_ident()] = call, time.monotonic()
         self._changed()
-        try:
-            yield
-        finally:
-            del self._under_way[thread]
-            self.came_back.add((call.step, call.doing))
-            self._changed()
+
+    def came_back_from(self, call: Call) -> None:
+        """It is under way in this thread no more."""
+        del self._under_way[threading.get_ident()]
+        self.came_back.add((call.step, call.doing))
+        self._changed()
 
     def under_way(self) -> list[CallUnderWay]:
         """The calls that have not come back, the longest one first."""
@@ -79,3 +80,19 @@ class Calls:
 
     def _changed(self) -> None:
         """Something began or came back."""
+
+
+class _Noted(AbstractContextManager[None]):
+    """See Calls.noted; a generator would cost several times as much, at each call of each passenger."""
+
+    __slots__ = ("_call", "_calls")
+
+    def __init__(self, calls: Calls, call: Call) -> None:
+        self._calls = calls
+        self._call = call
+
+    def __enter__(self) -> None:
+        self._calls.begins(self._call)
+
+    def __exit__(self, *_: object) -> None:
+        self._calls.came_back_from(self._call)

@@ -68,7 +68,7 @@ class Driver:
             while chunk := list(islice(seen, CHUNK)):
                 self._handle(self._boarding.notify_again(chunk))
             for batch in self._boarding.board():
-                self._handle(batch)
+                self._handle(batch, follow=False)
         self._delivery.report()
         self._bus.arrive()
         self._purge()
@@ -88,20 +88,22 @@ class Driver:
             else:
                 yield found
 
-    def _handle(self, entries: Iterable[QueueEntry]) -> None:
-        """Everything that can be done for these passengers now."""
+    def _handle(self, entries: Iterable[QueueEntry], *, follow: bool = True) -> None:
+        """Everything that can be done for these passengers now, who `follow` the present configuration from now on, or
+        have its steps already."""
         for each in entries:
             entry = self._work.take(each)
             if entry is not None:
-                self._serve(entry)
+                self._serve(entry, follow=follow)
         self._delivery.flush()
 
-    def _serve(self, entry: QueueEntry) -> None:
+    def _serve(self, entry: QueueEntry, *, follow: bool) -> None:
         """Everything that can be done for one passenger now; its batches may be pushed later."""
         if self._order.is_held_back(entry):
             self._delivery.flush()  # the one before it may be in a batch
         if not self._order.is_held_back(entry):
-            self._follow_configuration(entry)
+            if follow:
+                self._follow_configuration(entry)
             if self._processing.process(entry):
                 self._delivery.deliver(entry)
         self._order.passed(entry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Self
 
@@ -25,7 +26,9 @@ class Work:
         self._held: set[str] = set()
         self._waiting: dict[str, QueueEntry] = {}
         """What is to be stored with the next group."""
-        self._waiting_since = 0.0
+        self._group: set[str] = set()
+        """Those of them that it has been begun for."""
+        self._group_since = 0.0
         self._finished: set[str] = set()
         """What can be let go of when it is stored."""
 
@@ -45,12 +48,24 @@ class Work:
 
         One that is held already is answered as it is.
         """
+        return next(iter(self.take_all([entry])), None)
+
+    def take_all(self, entries: Sequence[QueueEntry]) -> list[QueueEntry]:
+        """The same for several at once; those that cannot be read any more are left out."""
+        ids = {entry.internal_id for entry in entries}
+        self._finished -= ids
+        new = ids - self._held  # others wait to be stored; and a puller may offer one passenger twice
+        if not new:
+            return list(entries)
+        self._bus.queue.take(new)
+        self._held |= new
+        if self._changed_by_hand.isdisjoint(new):
+            return list(entries)
+        return [present for entry in entries if (present := self._present(entry)) is not None]
+
+    def _present(self, entry: QueueEntry) -> QueueEntry | None:
+        """An entry that is held, read again if a person has changed it."""
         internal_id = entry.internal_id
-        if internal_id in self._held:  # until it is stored; and a puller may offer one passenger twice
-            self._finished.discard(internal_id)
-            return entry
-        self._bus.queue.take({internal_id})
-        self._held.add(internal_id)
         if internal_id not in self._changed_by_hand:
             return entry
         self._changed_by_hand.discard(internal_id)
@@ -76,13 +91,19 @@ class Work:
         self._bus.on_change()
 
     def store_soon(self, entry: QueueEntry) -> None:
-        """Make its present state durable with the next group."""
-        mention(entry, self._bus.log.id)
-        if not self._waiting:
-            self._waiting_since = time.monotonic()
-        self._waiting[entry.internal_id] = entry
-        if len(self._waiting) >= GROUP_SIZE or time.monotonic() - self._waiting_since >= GROUP_SECONDS:
+        """Make its present state durable with the next group, which this begins if there is none."""
+        self.store_with_next(entry)
+        moment = time.monotonic()
+        if not self._group:
+            self._group_since = moment
+        self._group.add(entry.internal_id)
+        if len(self._group) >= GROUP_SIZE or moment - self._group_since >= GROUP_SECONDS:
             self.flush()
+
+    def store_with_next(self, entry: QueueEntry) -> None:
+        """Make its present state durable with the next group, whenever that is."""
+        mention(entry, self._bus.log.id)
+        self._waiting[entry.internal_id] = entry
 
     def finish(self, entry: QueueEntry) -> None:
         """Nothing more is done for it now: it is let go of when its state is stored."""
@@ -96,6 +117,7 @@ class Work:
         if self._waiting:
             self._bus.queue.update(list(self._waiting.values()))
             self._waiting.clear()  # not before: where this failed, the trip's end tries it once more
+            self._group.clear()
             self._bus.on_change()
         finished, self._finished = self._finished, set()
         self._release(finished)

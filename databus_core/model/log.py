@@ -27,7 +27,10 @@ class MessageType(StrEnum):
     @property
     def severity(self) -> int:
         """0 info, 1 warning, 2 error."""
-        return ("info", "warning", "error").index(self.value)
+        return _SEVERITIES[self]
+
+
+_SEVERITIES = {MessageType.INFO: 0, MessageType.WARNING: 1, MessageType.ERROR: 2}
 
 
 class LogEntry(NamedTuple):
@@ -77,7 +80,7 @@ class Log:
     def _add(self, entry: LogEntry) -> None:
         self.length += 1
         self.last = entry
-        if entry.type.severity > self.worst.severity:
+        if entry.type is not self.worst and entry.type.severity > self.worst.severity:
             self.worst = entry.type
         if len(self.entries) < ENTRIES_KEPT:
             self.entries.append(entry)
