@@ -27,7 +27,8 @@ from databus_core.model.trip import TripRecord
 from databus_core.plugins.database import Database
 
 FLUSH_SECONDS = 0.2
-FLUSH_ENTRIES = 200
+FLUSH_ENTRIES = 1000
+"""Each flush is a commit of its own, for which a quick trip waits."""
 
 MAKING_SECONDS = 60.0
 """Making a plug-in loads its module, which may take longer than any call of it."""

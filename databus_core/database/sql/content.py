@@ -228,11 +228,14 @@ class Contents:
         """The content of a row."""
         return StoredContent(self, content_id, size)
 
-    def just_stored(self, content_id: int, content: NewContent) -> StoredContent:
-        """The content of a row that has become durable now."""
-        if content.data is not None:
-            self._recent.keep(content_id, content.data)
-        return StoredContent(self, content_id, content.size)
+    def let_read(self, stored: Iterable[tuple[Attachment, NewContent, int]]) -> None:
+        """From now on these attachments, whose contents have become durable in their rows, read from there."""
+        small: list[tuple[int, bytes]] = []
+        for attachment, content, content_id in stored:
+            attachment.content = StoredContent(self, content_id, content.size)
+            if content.data is not None:
+                small.append((content_id, content.data))
+        self._recent.keep(small)
 
     def present(self, connection: Connection, content_ids: Collection[int]) -> set[int]:
         """Those of the contents that are still there."""

@@ -173,13 +173,13 @@ class QueueTable:
         self, entries: Sequence[QueueEntry], taken: Taken, stored: Sequence[Sequence[AttachmentFacts] | None]
     ) -> None:
         """From now on the attachments of those that are stored read from the database."""
-        if NewContent not in {type(content) for contents in taken for content in contents}:
-            return
-        for entry, contents, attachments in zip(entries, taken, stored, strict=True):
-            if attachments is not None:
-                for attachment, content, facts in zip(entry.attachments, contents, attachments, strict=True):
-                    if isinstance(content, NewContent):
-                        attachment.content = self._contents.just_stored(facts[2], content)
+        self._contents.let_read(
+            (attachment, content, facts[2])
+            for entry, contents, attachments in zip(entries, taken, stored, strict=True)
+            if attachments is not None
+            for attachment, content, facts in zip(entry.attachments, contents, attachments, strict=True)
+            if isinstance(content, NewContent)
+        )
 
     # Removing ---------------------------------------------------------------------------------------------------
 

@@ -18,12 +18,13 @@ class RecentContents:
         self._size = 0
         self._lock = threading.Lock()
 
-    def keep(self, content_id: int, data: bytes) -> None:
-        """It is stored now."""
+    def keep(self, contents: Iterable[tuple[int, bytes]]) -> None:
+        """They are stored now."""
         with self._lock:
-            self._remove(content_id)
-            self._data[content_id] = data
-            self._size += len(data)
+            for content_id, data in contents:
+                self._remove(content_id)
+                self._data[content_id] = data
+                self._size += len(data)
             while self._size > ROOM:
                 _, gone = self._data.popitem(last=False)
                 self._size -= len(gone)
