@@ -1,8 +1,8 @@
-"""A dispatcher in a process of its own that a test kills: `python -m tests.end2end.driven FOLDER`.
+"""A dispatcher in a process of its own that a test kills; `drive` is what it runs.
 
 Below the folder lie `ticket.json`, `source/` (a file per passenger; a notified one is deleted), `target/` (a file per
 delivered passenger) and `record.txt`, where every plug-in says what it is about to do and what it has done. The same
-lines go to stdout. A record's last line tells where a kill hit.
+lines go to the test. A record's last line tells where a kill hit.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,5 +120,8 @@ class Target(Pusher):
         record(self.context.folder, f"pushed {passenger.external_id}")
 
 
-if __name__ == "__main__":
-    sys.exit(Dispatcher(DispatcherTicket.load(Path(sys.argv[1]) / "ticket.json")).run())
+def drive(folder: Path, said: Connection) -> None:
+    """Drive the ticket in that folder until somebody ends it; each line of the record goes to the test, too."""
+    os.dup2(said.fileno(), sys.stdout.fileno())
+    said.close()
+    sys.exit(Dispatcher(DispatcherTicket.load(folder / "ticket.json")).run())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -20,7 +20,7 @@ from databus_core.model.query import Query
 from databus_core.model.queue_entry import QueueEntry, QueueStatus
 from databus_core.plugins.database import Database
 from tests.end2end import driven
-from tests.support.engines import JSON_FILES, POSTGRESQL, REPOSITORY, SQLITE, Engine
+from tests.support.engines import JSON_FILES, POSTGRESQL, SQLITE, Engine
 
 KILLS = [(JSON_FILES, 30, 7), (SQLITE, 100, 3), (POSTGRESQL, 100, 3)]
 """Engine, kills, new passengers for each kill."""
@@ -35,32 +35,41 @@ class Life:
     """One run of the driven process, from its start until it is killed or ends."""
 
     def __init__(self, folder: Path) -> None:
-        program = [sys.executable, "-m", "tests.end2end.driven", str(folder)]
-        self._process = subprocess.Popen(program, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        self._said = self._process.stdout
+        # A server that has everything imported forks each life, which else would take most of its time to begin.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["pytest", driven.__name__, *(engine.module for engine, _, _ in KILLS)])
+        reader, writer = context.Pipe(duplex=False)
+        self._process = context.Process(target=driven.drive, args=(folder, writer))
+        self._process.start()
+        writer.close()
+        self._said = os.fdopen(os.dup(reader.fileno()))
+        reader.close()
 
     def kill_in(self, phase: str, lines: int, delay: float) -> None:
         """Kill it that long after it said so many things of that phase."""
         self._read_until(lambda line: line.split()[0] == phase, lines)
         time.sleep(delay)
         self._process.kill()
-        self._said.close()
-        assert self._process.wait(10) == -signal.SIGKILL, "it died by itself"
+        assert self._ended() == -signal.SIGKILL, "it died by itself"
 
-    def end_in_order(self) -> int:
+    def end_in_order(self) -> int | None:
         """Let it drive until there is nothing left to do, and stop it; answers its exit code."""
         self._read_until(lambda line: line == "idle", 2)
-        self._process.send_signal(signal.SIGTERM)
-        self._process.communicate(timeout=30)
-        return self._process.returncode
+        self._process.terminate()
+        self._said.read()
+        return self._ended()
+
+    def _ended(self) -> int | None:
+        self._said.close()
+        self._process.join(30)
+        return self._process.exitcode
 
     def _read_until(self, wanted: Callable[[str], bool], times: int) -> None:
         for line in self._said:
             times -= wanted(line.strip())
             if not times:
                 return
-        pytest.fail(f"The driven process ended by itself with exit code {self._process.wait()}")
+        pytest.fail(f"The driven process ended by itself with exit code {self._ended()}")
 
 
 class Ledger:
