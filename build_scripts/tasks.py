@@ -23,6 +23,8 @@ DEMO = ROOT / "build" / "demo"
 OFFSCREEN = {"QT_QPA_PLATFORM": "offscreen"}
 SERVERS_WANTED = "DATABUS_TEST_SERVERS"
 """Environment variable that tests/support/servers.py looks at."""
+WORKERS = ["-n", "logical", "--maxprocesses", "4", "--dist", "worksteal"]
+"""Tests run in as many processes as there are cores, up to four, each with servers of its own; `-n 0` in one."""
 CHECKS = {
     "ruff check": ["-m", "ruff", "check"],
     "ruff format": ["-m", "ruff", "format", "--check"],
@@ -98,6 +100,8 @@ def test(options: argparse.Namespace, rest: list[str]) -> int:
         if not freeze.is_current():
             package(options, [])
         rest = ["-m", "package", "tests/package", *rest]
+    else:
+        rest = [*WORKERS, *rest]
     environment = dict(OFFSCREEN)
     if options.servers:
         environment[SERVERS_WANTED] = "1"

@@ -11,6 +11,12 @@ from PySide6.QtWidgets import QApplication
 from databus_core.plugins.database import Database
 from databus_gui.garbage import collected_here
 from tests.support.engines import ENGINES, Engine
+from tests.support.servers import remove_servers
+
+
+def pytest_sessionfinish() -> None:
+    """Only so long a process in which tests run in parallel may take its time: at its exit it is killed soon."""
+    remove_servers()
 
 
 @pytest.fixture(params=ENGINES, ids=str)

@@ -92,10 +92,10 @@ def test_run_goes_on_without_qt_only_where_there_is_no_screen(
         assert code == 0
 
 
-def test_arguments_of_test_go_to_pytest(called: list[str]) -> None:
+def test_arguments_of_test_go_to_pytest_behind_its_own(called: list[str]) -> None:
     with pytest.raises(Started):
-        main(["test", "tests/core", "-k", "queue", "-x"])
-    assert called == ["-m pytest tests/core -k queue -x"]
+        main(["test", "tests/core", "-k", "queue", "-n", "0"])
+    assert called == ["-m pytest -n logical --maxprocesses 4 --dist worksteal tests/core -k queue -n 0"]
 
 
 def test_test_package_builds_where_outdated(called: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,8 @@ SQL_SERVER = "DATABUS_TEST_SQLSERVER"
 
 START_SECONDS = 60
 
+_running: list[Server] = []
+
 
 class Server:
     """One running server."""
@@ -39,7 +41,7 @@ class Server:
         self._user = user
         self._folder = folder
         self.process = self.start()
-        atexit.register(self.remove)
+        _running.append(self)
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start it (again), and wait until it answers."""
@@ -71,9 +73,20 @@ class Server:
 
     def remove(self) -> None:
         """Stop it, and delete what it has."""
-        self.process.kill()
-        self.process.wait()
+        _running.remove(self)
+        self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def remove_servers() -> None:
+    """Stop all that this process has started, and delete what they have."""
+    for server in _running:
+        server.kill()
+    for server in [*_running]:
+        server.remove()
+
+
+atexit.register(remove_servers)
 
 
 @functools.cache
