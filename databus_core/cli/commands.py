@@ -429,7 +429,7 @@ def queue_set(
 ) -> None:
     """Set one step of one passenger by hand; a running dispatcher is told to do it.
 
-    A step set to incomplete has all its attempts again, and is tried on the next trip.
+    A step set to incomplete has all its attempts again; a running dispatcher tries it at once, beside the schedule.
     """
     with errors_in_words():
         ticket = DispatcherTicket.load(ticket_file)

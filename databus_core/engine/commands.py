@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from databus_core.engine.control import Reply
 from databus_core.errors import DispatcherError
 from databus_core.model.queue_entry import QueueStatus
-from databus_core.plugins.observer import Change
 
 if TYPE_CHECKING:
     from databus_core.engine.dispatcher import Dispatcher
@@ -56,14 +55,7 @@ async def _release(dispatcher: Dispatcher, client_id: str, step: str) -> Reply:
 async def _set_step(
     dispatcher: Dispatcher, client_id: str, internal_id: str, step_name: str, status: str, **arguments: Any
 ) -> Reply:
-    client_id, wanted = dispatcher.client_id(client_id), QueueStatus(status)
-    await dispatcher.change(
-        lambda storage: storage.queue(client_id).set_step(internal_id, step_name, wanted, **arguments),
-        Change.QUEUE,
-        client_id,
-        deed=f"set a step {wanted}",
-        on=f"{step_name} of {internal_id}",
-    )
+    await dispatcher.set_step(dispatcher.client_id(client_id), internal_id, step_name, QueueStatus(status), **arguments)
     return {}
 
 

@@ -38,6 +38,7 @@ from databus_core.model.holder import Holder
 from databus_core.model.log import Log
 from databus_core.model.missed import MissedTrips
 from databus_core.model.plugin_state import PluginState
+from databus_core.model.queue_entry import QueueStatus
 from databus_core.model.route_state import RoutePause
 from databus_core.model.ticket import DispatcherTicket
 from databus_core.plugins.database import Database, DatabaseContext
@@ -376,7 +377,8 @@ class Dispatcher:
         """A person changes many passengers, a bunch at a time; after each bunch `go_on` is given what came of them so
         far, on the loop, and answers whether to do the others, too.
 
-        The audit has the `deed` with the number. Raises DatabusError when nothing more can be read or stored at all;
+        What is due by that is tried at once, beside the schedules, where nothing rests. The audit has the `deed` with
+        the number. Raises DatabusError when nothing more can be read or stored at all;
         what keeps single passengers from being changed is in the result, see Queue.change.
         """
         result = BulkResult()
@@ -392,7 +394,22 @@ class Dispatcher:
             if result.changed:
                 number = "1 passenger" if result.changed == 1 else f"{result.changed} passengers"
                 await self._station.note(deed, number, frozen.client_id)
+                for name in frozen.client_passengers:
+                    self._traffic.try_soon(Route(frozen.client_id, name))
         return result
+
+    async def set_step(
+        self, client_id: str, internal_id: str, step_name: str, status: QueueStatus, who: str = "hand"
+    ) -> None:
+        """A person sets one step of one passenger; what is due by that is tried at once. Raises as Queue.set_step."""
+        entry = await self.change(
+            lambda storage: storage.queue(client_id).set_step(internal_id, step_name, status, who),
+            Change.QUEUE,
+            client_id,
+            deed=f"set a step {status}",
+            on=f"{step_name} of {internal_id}",
+        )
+        self._traffic.try_soon(Route(client_id, entry.client_passenger))
 
     async def export(
         self,

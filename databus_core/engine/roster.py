@@ -154,8 +154,9 @@ class Roster:
         """The route's last trip is over."""
         self._last_trips[route] = arrival.record
         if route in self.timetable:
-            at, apart = arrival.put_off_until, arrival.record.finished_at + APART
-            self.timetable.put_off(route, at and max(at, apart))
+            # What a person has wanted during the trip may not have been in it any more.
+            at = min(filter(None, (arrival.put_off_until, self.timetable.put_off_until(route))), default=None)
+            self.timetable.put_off(route, at and max(at, arrival.record.finished_at + APART))
 
     def route(self, client_id: str, client_passenger: str) -> Route:
         """The route of that name. Raises NotFoundError."""

@@ -195,6 +195,11 @@ class Timetable:
         """
         self._lines[route].put_off_until = until
 
+    def put_off_until(self, route: Route) -> datetime | None:
+        """What `put_off` was told since the route departed last."""
+        line = self._lines.get(route)
+        return None if line is None else line.put_off_until
+
     def is_put_off(self, route: Route, now: datetime) -> bool:
         """Whether it is due for nothing but what was put off."""
         line = self._lines.get(route)

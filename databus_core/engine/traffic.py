@@ -100,6 +100,12 @@ class Traffic:
         self._roster.timetable.expedite(route)
         self._wake.set()
 
+    def try_soon(self, route: Route) -> None:
+        """A person has made something due there: it is tried beside the schedule, if the route does not rest."""
+        if route in self._roster.timetable:
+            self._roster.timetable.put_off(route, now())
+            self._wake.set()
+
     async def arrivals(self, seconds: float | None = None) -> None:
         """Wait until no trip runs, at most so long."""
         if work := self._trips | self._bookings:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import until
 
 from databus_core import Change, Dispatcher
 from databus_core.engine import bulk, queue
@@ -19,7 +20,7 @@ from databus_core.model.queue_entry import QueueEntry, QueueStatus
 from databus_core.model.ticket import DispatcherTicket
 from tests.support.engines import JSON_FILES, SQLITE, Engine
 from tests.support.entries import completed, entries
-from tests.support.stage import ticket_with
+from tests.support.stage import Stage, nothing, ticket_with
 
 CLIENT = "demo"
 
@@ -152,3 +153,26 @@ async def test_a_step_is_set_where_it_is_not_so_yet(dispatcher: Dispatcher) -> N
     assert not (await found(dispatcher, made[1].internal_id)).pushers[0].complete
     with pytest.raises(DatabaseError, match="not to 'failed'"):
         setting_step("check", QueueStatus.FAILED, "ann")
+
+
+async def test_what_is_retried_departs_at_once_beside_the_schedule(tmp_path: Path) -> None:
+    stage = Stage(waiting=["1", "2"])
+    stage.on_push = lambda _role, passenger: 1 / 0
+    retry = {"attempts": 1}
+    made = ticket_with(tmp_path, root=[], demo=[stage.client_passenger(sync_frequency=600, retry=retry)])
+    dispatcher = Dispatcher(made)
+    await dispatcher.start()
+    await until(lambda: len(stage.processed) == 4 and not dispatcher.running)
+    stage.on_push, stage.waiting = nothing, ["3"]
+    chosen = await frozen(dispatcher, Query(client_id=CLIENT, needs_decision=True))
+    assert chosen.statuses == {QueueStatus.FAILED: 2}
+    await dispatcher.change_passengers(replace(chosen, ids=chosen.ids[:1]), retrying("ann"), deed="retried")
+    await until(lambda: len(stage.pushed) == 2)
+    await until(lambda: not dispatcher.running)
+    left = chosen.ids[1]
+    entry = await found(dispatcher, left)
+    for step in entry.pushers:
+        await dispatcher.set_step(CLIENT, left, step.name, QueueStatus.INCOMPLETE)
+    await until(lambda: len(stage.pushed) == 4)
+    assert (stage.pulls, stage.waiting) == (1, ["3"])
+    await dispatcher.shut_down()

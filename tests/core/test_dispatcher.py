@@ -5,7 +5,7 @@ import io
 import json
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -38,6 +38,7 @@ from databus_core.model.route_state import RoutePause
 from databus_core.model.ticket import DispatcherTicket, ExternalConfigFile
 from databus_core.plugins.database import DatabaseContext
 from tests.support.stage import Stage, hang_until, ticket_with
+from tests.support.waiting import until
 
 
 class Ear(DispatcherObserver):
@@ -71,13 +72,6 @@ class Ear(DispatcherObserver):
 
     def of(self, what: str) -> list[Any]:
         return [detail for kind, detail in self.heard if kind == what]
-
-
-async def until(condition: Callable[[], object], seconds: float = 10) -> None:
-    """Wait until something is so; fail when it never is."""
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - the condition may be anything
-            await asyncio.sleep(0.005)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from databus_core.model.query import LogQuery
 from tests.support.engines import JSON_FILES, SQLITE, Engine
 from tests.support.stage import Stage, ticket_on
 from tests.support.trips import Clock, Trips
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.parametrize("engine", [JSON_FILES, SQLITE], ids=str)
 
@@ -48,12 +49,6 @@ async def driving(ticket: DispatcherTicket) -> AsyncGenerator[Trips]:
         yield Trips(dispatcher)
     finally:
         await dispatcher.shut_down()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - the condition may be anything
-            await asyncio.sleep(0.01)
 
 
 async def at_rest(trips: Trips) -> None:

@@ -47,7 +47,7 @@ class Retry(Deed):
             said.append(count(failed, "{n} of them waits for a decision.", "{n} of them wait for a decision."))
         if complete:
             said.append(count(complete, "{n} is complete and stays so.", "{n} are complete and stay so."))
-        said.append(tr("Steps that failed get all their attempts again, on the next trip."))
+        said.append(tr("Steps that failed get all their attempts again, and are tried at once."))
         return " ".join(said)
 
     def dangers(self, frozen: Frozen) -> list[str]:

@@ -28,7 +28,6 @@ from databus_core.model.client import Client
 from databus_core.model.passenger import title_in
 from databus_core.model.query import LogQuery, LogRow
 from databus_core.model.queue_entry import DECISION_NEEDED, QueueEntry, QueueStatus, Step
-from databus_core.plugins.observer import Change
 from databus_gui.i18n import tr
 from databus_gui.pages.queue.properties import Properties, says_something
 from databus_gui.pages.queue.step_row import StepRow
@@ -277,13 +276,7 @@ class Details(QScrollArea):
     async def _set_step(self, step: Step, status: QueueStatus) -> None:
         client_id, internal_id = self._client_id, self._internal_id
         try:
-            await self._session.dispatcher.change(
-                lambda storage: storage.queue(client_id).set_step(internal_id, step.name, status, "hand"),
-                Change.QUEUE,
-                client_id,
-                deed=f"set a step {status}",
-                on=f"{step.name} of {internal_id}",
-            )
+            await self._session.dispatcher.set_step(client_id, internal_id, step.name, status)
         finally:
             self._shown = None
             await self.refresh()
