@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import struct
+import threading
 import time
 from pathlib import Path
 
@@ -59,14 +60,16 @@ class PostedCalls(Calls):
     def __init__(self, board: Board) -> None:
         super().__init__()
         self._board = board
+        self._writing = threading.Lock()
 
     def _changed(self) -> None:
-        calls = [
-            [
-                [call.step[:400], call.doing, call.passenger[:400], call.internal_id],
-                begun,
-                (call.step, call.doing) in self.came_back,
+        with self._writing:
+            calls = [
+                [
+                    [call.step[:400], call.doing, call.passenger[:400], call.internal_id],
+                    begun,
+                    (call.step, call.doing) in self.came_back,
+                ]
+                for call, begun in list(self._under_way.values())[:5]
             ]
-            for call, begun in list(self._under_way.values())[:5]
-        ]
-        self._board.write(orjson.dumps(calls) if calls else b"")
+            self._board.write(orjson.dumps(calls) if calls else b"")

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, islice
-from typing import Any, TypeAlias
+from typing import Self, TypeAlias
 
 from databus_core.engine.attempts import Attempts
 from databus_core.engine.bus import Bus
-from databus_core.engine.calls import Call
+from databus_core.engine.pulling import Offered, Pulling
 from databus_core.engine.work import Work
-from databus_core.errors import AttachmentError, DatabaseError, DatabusError, NotFoundError, PluginError
-from databus_core.model.attachment import BytesContent
+from databus_core.errors import AttachmentError, DatabaseError, DatabusError, FactoryError, NotFoundError, PluginError
 from databus_core.model.client import ModuleReference
 from databus_core.model.identity import new_id
 from databus_core.model.passenger import Passenger
 from databus_core.model.policies import CommitMode
 from databus_core.model.queue_entry import QueueEntry, Step, StepKind
 from databus_core.plugins.factory import module_of
-from databus_core.plugins.puller import Puller
-
-BATCH_SIZE = 500
-BATCH_BYTES = 16 << 20
-BATCH_SECONDS = 1.0
-"""Passengers are seated, notified, and handled when there are so many, when so much of their content is in memory, or
-when the first of them has waited for so long."""
 
 LISTED = 10
 """How many passengers a log line names."""
@@ -56,18 +47,36 @@ class Boarding:
         self._attempts = attempts
         self._route = bus.ticket.client_passenger
         self._log = bus.log.of(__name__)
+        self._pulling: dict[str, Pulling] = {}
+        """The pullers that were called, by step name."""
         self._grouped = any(each.commit is CommitMode.GROUPED for each in self._route.pushers)
         """Whether what came of telling the sources is stored with what comes next."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Returns when every puller is closed."""
+        for pulling in self._pulling.values():
+            pulling.close()
 
     def board(self) -> Iterator[list[QueueEntry]]:
         """Everything new, a batch at a time: seated, and the source told. Raises DatabaseError."""
         for reference in self._pullers():
-            puller = self._bus.crew.member(Puller, reference.step_name)
-            if puller is None:
+            pulling = self._puller(reference.step_name)
+            if pulling.missing is not None:
                 self._bus.tally.failed += 1
                 continue
-            for batch in self._batches(puller, reference):
-                yield self._take_in(puller, reference.step_name, batch)
+            for offered in pulling.batches():
+                if (batch := self._fit(offered, reference)).passengers:
+                    yield self._take_in(pulling, reference.step_name, batch)
+            if pulling.failure is not None:
+                self._bus.failed(reference.step_name, f"Pulling failed: {pulling.failure}", pulling.failure)
+
+    def _puller(self, name: str, module: str = "") -> Pulling:
+        if name not in self._pulling:
+            self._pulling[name] = Pulling(self._bus, name, module)
+        return self._pulling[name]
 
     def notify_again(self, entries: Sequence[QueueEntry]) -> list[QueueEntry]:
         """Tell the sources about those entries of earlier trips that they do not know of, and answer all entries.
@@ -86,16 +95,16 @@ class Boarding:
         return taken
 
     def _tell_again(self, name: str, entries: list[QueueEntry]) -> None:
-        puller = self._bus.crew.member(Puller, name, entries[0].notification.module)
-        if puller is None:
+        pulling = self._puller(name, entries[0].notification.module)
+        if pulling.missing is not None:
             self._bus.tally.failed += len(entries)
-            outcomes: Outcomes = {entry.internal_id: self._bus.crew.missing[Puller, name] for entry in entries}
+            outcomes: Outcomes = {entry.internal_id: pulling.missing for entry in entries}
         else:
             boarded = [self._bus.boarded(entry) for entry in entries]
-            outcomes = self._tell(puller, name, [passenger for passenger in boarded if passenger is not None])
+            outcomes = self._tell(pulling, name, [passenger for passenger in boarded if passenger is not None])
         self._record([entry for entry in entries if entry.internal_id in outcomes], outcomes)
 
-    def _take_in(self, puller: Puller, name: str, batch: _Batch) -> list[QueueEntry]:
+    def _take_in(self, pulling: Pulling, name: str, batch: _Batch) -> list[QueueEntry]:
         """Seat a batch and tell the source about what it offered, seated now or before: it must stop offering it.
 
         Of those seated before that it does not know of yet, `notify_again` tells it, when the retry policy says so.
@@ -107,7 +116,7 @@ class Boarding:
         known = {e.internal_id: self._bus.queue.known(e) for e in batch.entries if e.internal_id not in mine}
         unaware = {other for other in known.values() if other and other not in mine and self._is_unaware(other)}
         passengers = [passenger for passenger in batch.passengers if known.get(passenger.internal_id) not in unaware]
-        outcomes = self._tell(puller, name, passengers)
+        outcomes = self._tell(pulling, name, passengers)
         self._record(batch.new, outcomes)
         self._let_go(offered)
         return batch.new
@@ -139,43 +148,16 @@ class Boarding:
             self._log.info("Intake is paused: nothing is pulled")
         return ()
 
-    def _batches(self, puller: Puller, reference: ModuleReference) -> Iterator[_Batch]:
-        batch, size, begun = _Batch([], []), 0, 0.0
-        for passenger in self._offered(puller, reference.step_name):
-            if not batch.passengers:
-                size, begun = 0, time.monotonic()
-            batch.passengers.append(passenger)
-            batch.entries.append(self._new_entry(passenger, reference))
-            size += sum(a.content.size for a in passenger.attachments if isinstance(a.content, BytesContent))
-            waited = time.monotonic() - begun >= BATCH_SECONDS
-            if waited or len(batch.passengers) >= BATCH_SIZE or size >= BATCH_BYTES:
-                yield batch
-                batch = _Batch([], [])
-        if batch.passengers:
-            yield batch
-
-    def _offered(self, puller: Puller, name: str) -> Iterator[Passenger]:
-        """What the puller offers. An error of the puller ends its own pulling and nothing else."""
-        try:
-            for passenger in self._counted(self._bus.crew.iterate(puller.pull, Call(name, "pulling"))):
-                unfit = passenger.unfit() if isinstance(passenger, Passenger) else "it is no Passenger"
-                if unfit:
-                    self._bus.failed(name, f"Pulled {passenger!r:.200}, which cannot be seated: {unfit}")
-                else:
-                    yield passenger
-        except PluginError as error:
-            self._bus.failed(name, f"Pulling failed: {error}", error)
-
-    def _counted(self, offered: Iterator[Any]) -> Iterator[Any]:
-        """The same; what the puller says that it could not read is counted."""
-        end = object()
-        while True:
-            before = len(self._bus.log.errors)
-            passenger = next(offered, end)
-            self._bus.tally.unread += len(self._bus.log.errors) - before
-            if passenger is end:
-                return
-            yield passenger
+    def _fit(self, offered: Iterable[Offered], reference: ModuleReference) -> _Batch:
+        """What can be seated of what a puller offers; the rest is logged."""
+        batch, name = _Batch([], []), reference.step_name
+        for passenger, unfit in offered:
+            if unfit:
+                self._bus.failed(name, f"Pulled {passenger!r:.200}, which cannot be seated: {unfit}")
+            else:
+                batch.passengers.append(passenger)
+                batch.entries.append(self._new_entry(passenger, reference))
+        return batch
 
     def _new_entry(self, passenger: Passenger, reference: ModuleReference) -> QueueEntry:
         kind = type(passenger)
@@ -274,24 +256,18 @@ class Boarding:
                 batch.entries.append(entry)
         return new
 
-    def _tell(self, puller: Puller, name: str, passengers: Sequence[Passenger]) -> Outcomes:
+    def _tell(self, pulling: Pulling, name: str, passengers: Sequence[Passenger]) -> Outcomes:
         """Notify in one call, and one by one if that fails."""
         if not passengers:
             return {}
         try:
-            self._bus.crew.call(lambda: puller.notify_passengers_seated(passengers), _notifying(name, passengers))
-        except PluginError as error:
+            pulling.notify(passengers)
+        except (PluginError, FactoryError) as error:
             if len(passengers) > 1:
-                return {i: outcome for each in passengers for i, outcome in self._tell(puller, name, [each]).items()}
+                return {i: outcome for each in passengers for i, outcome in self._tell(pulling, name, [each]).items()}
             self._bus.failed(name, f"Notification about {passengers[0]} failed: {error}", error)
             return {passengers[0].internal_id: error}
         return {passenger.internal_id: None for passenger in passengers}
-
-
-def _notifying(name: str, passengers: Sequence[Passenger]) -> Call:
-    if len(passengers) > 1:
-        return Call(name, "notifying")
-    return Call(name, "notifying about", str(passengers[0]), passengers[0].internal_id)
 
 
 def _listed(entries: Iterable[QueueEntry]) -> str:

@@ -29,17 +29,30 @@ PluginT = TypeVar("PluginT", bound=Plugin)
 
 
 class Crew:
-    """Makes plug-ins by step name when they are first needed, runs their plain and async methods, closes them."""
+    """Makes plug-ins by step name when they are first needed, runs their plain and async methods, closes them.
 
-    def __init__(self, bus_ticket: BusTicket, factory: Factory, log: Log) -> None:
+    All of that in one thread.
+    """
+
+    def __init__(
+        self,
+        bus_ticket: BusTicket,
+        factory: Factory,
+        log: Log,
+        missing: dict[tuple[type[Plugin], str], FactoryError] | None = None,
+    ) -> None:
         self._ticket = bus_ticket
         self._route = bus_ticket.client_passenger
         self._factory = factory
         self._log = log
         self._members: dict[tuple[type[Plugin], str], Plugin] = {}
-        self.missing: dict[tuple[type[Plugin], str], FactoryError] = {}
+        self.missing = {} if missing is None else missing
         """Why a plug-in cannot be made, by kind and step name."""
         self._runner: asyncio.Runner | None = None
+
+    def sibling(self) -> Crew:
+        """One with plug-ins of its own, for another thread of the same trip."""
+        return Crew(self._ticket, self._factory, self._log, self.missing)
 
     def __enter__(self) -> Self:
         return self

@@ -63,7 +63,7 @@ class Driver:
 
     def drive(self) -> None:
         """The whole trip. Raises DatabaseError when the database fails: nothing may be done that can't be stored."""
-        with self._bus.crew, self._work:
+        with self._bus.crew, self._work, self._boarding:
             seen = self._earlier()
             while chunk := list(islice(seen, CHUNK)):
                 self._handle(self._boarding.notify_again(chunk))

@@ -86,8 +86,9 @@ class FarRide:
         why = child.wait()
         if not calls:
             return Ending(f"The trip ended early: {why}")
-        call = calls[0].call
-        return Ending(f"The trip ended early while {call.step} was {call}: {why}", calls[0], why, crashed=True)
+        last = calls[-1]  # a puller may wait for more while another plug-in works
+        call = last.call
+        return Ending(f"The trip ended early while {call.step} was {call}: {why}", last, why, crashed=True)
 
     def under_way(self) -> Sequence[CallUnderWay]:
         """See Ride."""

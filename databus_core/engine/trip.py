@@ -156,7 +156,7 @@ class Trip:
             return None
         why = f"its process used {size_text(memory)} of memory, and {size_text(most)} are allowed"
         calls = self._ride.under_way()
-        return Ending(f"The trip was ended: {why}", calls[0] if calls else None, why, crashed=True)
+        return Ending(f"The trip was ended: {why}", calls[-1] if calls else None, why, crashed=True)
 
     def halting(self, who: str) -> Ending:
         """Somebody wants it ended."""

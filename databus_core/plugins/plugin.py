@@ -65,7 +65,8 @@ class PluginContext:
 class Plugin:
     """Base of pullers, processors and pushers.
 
-    One object is made per trip, in the trip's thread; `close` is called when the trip ends, whatever happened.
+    One object is made per trip, in the thread that calls all its methods; `close` is called when the trip ends,
+    whatever happened.
     `arguments` is an object of the class's own `Arguments`; a plug-in that declares none takes none.
     """
 

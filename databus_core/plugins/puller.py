@@ -16,8 +16,10 @@ Pulled: TypeAlias = Iterable[Passenger] | AsyncIterator[Passenger] | Awaitable[I
 class Puller(Plugin, ABC):
     """Takes passengers from one source system.
 
-    Each method may be a plain function or `async def`; `pull` and `peek` may also be (async) generators. They run in
-    the trip's thread and may block.
+    Each method may be a plain function or `async def`; `pull` and `peek` may also be (async) generators. They may
+    block, and run in a thread of the puller's own, beside the trip's. While `pull` does not come back for longer than a
+    second, what it gave before is seated and delivered, and another object of the class, in the trip's thread, is asked
+    to `notify_passengers_seated`.
     """
 
     pull_has_no_side_effect = False

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from databus_core import NotYet, Passenger, QueueStatus
-from databus_core.engine import boarding
+from databus_core.engine import pulling
 from databus_core.errors import DatabusError, OutcomeUnknown, PermanentError
 from databus_core.model.query import Query
 from databus_core.model.queue_entry import QueueEntry
@@ -55,7 +55,7 @@ async def test_pushing_begins_before_pulling_ends(
 ):
     stage = Stage(waiting=[f"{number:02}" for number in range(12)])
     name, value = {"number": ("BATCH_SIZE", 3), "bytes": ("BATCH_BYTES", 3000), "time": ("BATCH_SECONDS", 0.0)}[by]
-    monkeypatch.setattr(boarding, name, value)
+    monkeypatch.setattr(pulling, name, value)
     stage.text = "x" * 1000
     pushed_at_pull: list[int] = []
     stage.on_pull = lambda _: pushed_at_pull.append(len(stage.pushed))
@@ -64,6 +64,52 @@ async def test_pushing_begins_before_pulling_ends(
     size = 1 if by == "time" else 3
     assert pushed_at_pull == [number // size * size for number in range(12)]
     assert [number for _, number in stage.pushed] == [f"{number:02}" for number in range(12)]
+
+
+async def test_what_a_slow_puller_gave_is_delivered_while_it_waits_for_more(engine: Engine, tmp_path: Path):
+    stage = Stage(waiting=["1", "2", "3", "4"])
+    go, threads = threading.Event(), dict[str, set[int]]()
+
+    def seen(what: str) -> None:
+        threads.setdefault(what, set()).add(threading.get_ident())
+
+    def pull(external_id: str) -> None:
+        seen("pull")
+        if external_id == "3":
+            assert go.wait(30)
+
+    stage.on_pull = pull
+    stage.on_notify = lambda external_id: seen("notify while pulling" if external_id in "12" else "notify")
+    stage.on_push = lambda *_: seen("push")
+    async with trips_on(engine, tmp_path, stage.client_passenger(pushers=["erp"])) as trips:
+        driving = asyncio.create_task(trips.drive())
+        async with asyncio.timeout(20):
+            while len(stage.pushed) < 2:  # noqa: ASYNC110 - the trip's thread does it
+                await asyncio.sleep(0.01)
+        assert stage.told == ["1", "2"]
+        assert stage.waiting == ["3", "4"]
+        assert not driving.done()
+        go.set()
+        assert not (await driving).has_errors
+    assert [number for _, number in stage.pushed] == ["1", "2", "3", "4"]
+    assert all(len(some) == 1 for some in threads.values())
+    assert threads["pull"] == threads["notify"], "an object is called in its own thread only"
+    assert threads["push"] == threads["notify while pulling"] != threads["pull"]
+
+
+async def test_a_puller_that_fails_after_it_was_slow_ends_its_own_pulling_only(engine: Engine, tmp_path: Path):
+    stage = Stage(waiting=["1", "2"])
+
+    def pull(external_id: str) -> None:
+        if external_id == "2":
+            time.sleep(1.5)
+            raise ConnectionError("the mail server went away")
+
+    stage.on_pull = pull
+    async with trips_on(engine, tmp_path, stage.client_passenger(pushers=["erp"])) as trips:
+        log = await trips.drive()
+    assert "Pulling failed: ConnectionError: the mail server went away" in messages(log)
+    assert stage.pushed == [("erp", "1")]
 
 
 # Batches ------------------------------------------------------------------------------------------------------------

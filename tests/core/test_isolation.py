@@ -408,3 +408,22 @@ def test_durations(value: Any, seconds: float) -> None:
     limit = ClientPassenger(name="orders", call_time_limit=value).call_time_limit
     assert limit is not None
     assert limit.total_seconds() == seconds
+
+
+async def test_what_a_slow_puller_gave_is_delivered_while_it_waits_for_more(tmp_path: Path, started: Started):
+    dispatcher = await started(ticket_in(tmp_path, "a", "b"))
+    (tmp_path / "do-shop").write_text("hang 5 for b")
+    driving = asyncio.create_task(dispatcher.drive(CLIENT, ROUTE))
+    await until((tmp_path / "target" / "a").exists)
+    assert not (tmp_path / "source" / "a").exists(), "its source was told"
+    assert not driving.done()
+    assert errors(await driving) == []
+    assert (tmp_path / "target" / "b").exists()
+
+
+async def test_who_crashes_beside_a_slow_puller_is_to_blame_and_not_the_puller(tmp_path: Path, started: Started):
+    dispatcher = await started(ticket_in(tmp_path, "a", "b"))
+    (tmp_path / "do-shop").write_text("hang 20 for b")
+    (tmp_path / "do-erp").write_text("signal SIGSEGV")
+    log = await dispatcher.drive(CLIENT, ROUTE)
+    assert "ended early while erp was pushing" in "\n".join(errors(log))
