@@ -26,6 +26,7 @@ from databus_gui.tables.column import Column, to_copy
 from databus_gui.tables.column_menu import show_column_menu
 from databus_gui.tables.delegates import ProseDelegate
 from databus_gui.tables.model import ROW_ROLE, AnyIndex, TableModel
+from databus_gui.tables.new_rows import NewRows
 from databus_gui.theme import Meaning, colour
 
 RowT = TypeVar("RowT")
@@ -56,6 +57,7 @@ class TableView(QTableView, Generic[RowT]):
         self._name, self._settings = name, settings
         self._chosen_id: str | None = None
         self._top: tuple[QPersistentModelIndex, int] | None = None
+        self.new_rows = NewRows(self)
         self._save = QTimer(self, singleShot=True, interval=SAVE_MS)
         self._save.timeout.connect(self._remember_columns)
         self._set_up()
@@ -288,6 +290,7 @@ class TableView(QTableView, Generic[RowT]):
         self.table_model.visible_rows = (max(first, 0), last if last >= 0 else max(total - 1, 0))
 
     def _on_rows_replaced(self) -> None:
+        self.new_rows.forget()
         self._tell_visible_rows()
         self._tell_chosen()
 
@@ -306,12 +309,15 @@ class TableView(QTableView, Generic[RowT]):
         if self._top is not None and self._top[0].isValid():
             moved = self._top[0].row() - self._top[1]
             self.verticalScrollBar().setValue(self.verticalScrollBar().value() + moved)
+            if moved > 0:
+                self.new_rows.add(moved)
         self._top = None
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fill_width()
         self._tell_visible_rows()
+        self.new_rows.place()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

@@ -124,6 +124,30 @@ def test_refresh_keeps_the_selected_row_and_the_place(qtbot: QtBot, view_of: Cal
     assert view.verticalScrollBar().value() == 507
 
 
+def test_rows_that_come_above_those_in_sight_are_told_and_a_click_leads_there(
+    qtbot: QtBot, view_of: Callable, run: Callable
+) -> None:
+    view = view_of(store := Store(list(range(1000))))
+    view.verticalScrollBar().setValue(500)
+    qtbot.waitUntil(lambda: view.table_model.row(500) == 500)
+    for first in (-30, -37):
+        store.numbers = [*range(first, store.numbers[0]), *store.numbers]
+        run(view.table_model.refresh())
+    assert view.new_rows.isVisible()
+    assert view.new_rows.text() == "37 new"
+    assert view.viewport().rect().contains(view.new_rows.geometry())
+    qtbot.mouseClick(view.new_rows, Qt.MouseButton.LeftButton)
+    assert view.verticalScrollBar().value() == 0
+    assert not view.new_rows.isVisible()
+    store.numbers = [-99, *store.numbers]
+    run(view.table_model.refresh())
+    assert not view.new_rows.isVisible(), "it is in sight"
+    store.numbers.remove(-99)
+    view.verticalScrollBar().setValue(300)
+    run(view.table_model.refresh())
+    assert not view.new_rows.isVisible(), "rows that go are no news"
+
+
 def test_refresh_at_the_top_shows_new_rows(view_of: Callable, run: Callable) -> None:
     view = view_of(store := Store(list(range(100))))
     store.numbers = [-1, *store.numbers]
