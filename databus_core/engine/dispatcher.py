@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from databus_core.engine.events import Events
 from databus_core.engine.export import Progress
 from databus_core.engine.factories import Factories
 from databus_core.engine.inquiry import find_out
+from databus_core.engine.ledger import Ledger
 from databus_core.engine.maintenance import change_ticket, export
 from databus_core.engine.peek import PullerPeek, peek
 from databus_core.engine.roster import Roster, TimetableRow, read_client
@@ -31,12 +32,11 @@ from databus_core.engine.timetable import Route, Timetable
 from databus_core.engine.traffic import RunningTrip, Traffic
 from databus_core.engine.trip import Arrival
 from databus_core.engine.why import Circumstances, why_not_delivered
-from databus_core.errors import DatabusError, DispatcherError
+from databus_core.errors import DispatcherError
 from databus_core.model.client import ROOT, Client
 from databus_core.model.clock import now
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log
-from databus_core.model.missed import MissedTrips
 from databus_core.model.plugin_state import PluginState
 from databus_core.model.queue_entry import QueueStatus
 from databus_core.model.route_state import RoutePause
@@ -75,7 +75,8 @@ class Dispatcher:
         self._events = Events(*observers)
         self._station = Station(ticket, self._events, program, isolate=isolate)
         self._roster = Roster(Timetable(ticket.drivers_at_once))
-        self._traffic = Traffic(self._roster, self._events, self._read_client, self._run_trip, self._keep_missed)
+        ledger = Ledger(self._roster, self._station, self._events)
+        self._traffic = Traffic(self._roster, self._events, self._read_client, self._run_trip, ledger)
         self._maintenance = asyncio.Lock()
         """Held while nothing may travel: an export, a change of the ticket."""
         self._opening = asyncio.Lock()
@@ -297,17 +298,6 @@ class Dispatcher:
         if route in self._roster.timetable:
             self._roster.timetable.set_pause(route, pause)
             self._traffic.look_again()
-
-    async def _keep_missed(self, missed: Mapping[Route, MissedTrips]) -> None:
-        """Write into the ledgers of the clients what was missed."""
-        for client_id in {route.client_id for route in missed}:
-            rows = [row for route, row in missed.items() if route.client_id == client_id]
-            try:
-                await self.change(
-                    lambda storage, c=client_id, r=rows: storage.database.append_missed(c, r), Change.TRIPS, client_id
-                )
-            except DatabusError as error:
-                self._station.report(f"What client {client_id} missed could not be written into its ledger: {error}")
 
     async def peek(self, client_id: str, client_passenger: str) -> list[PullerPeek]:
         """What waits in the source systems, without consuming it."""

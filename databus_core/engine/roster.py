@@ -9,7 +9,7 @@ from pathlib import Path
 
 from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.put_off import put_off_until
-from databus_core.engine.route_states import note_new, reckoned_from
+from databus_core.engine.route_states import note_new, owed_in, reckoned_from
 from databus_core.engine.storage import Storage
 from databus_core.engine.timetable import Route, Timetable
 from databus_core.engine.trip import Arrival
@@ -17,6 +17,7 @@ from databus_core.engine.why import Circumstances
 from databus_core.errors import DatabusError, NotFoundError
 from databus_core.model.client import Client, ClientPassenger
 from databus_core.model.client_id import known_as
+from databus_core.model.missed import Owed
 from databus_core.model.route_state import RoutePause, RouteState
 from databus_core.model.trip import TripRecord
 from databus_core.plugins.observer import DispatcherState
@@ -50,6 +51,8 @@ class Reading:
     states: Mapping[str, RouteState] = field(default_factory=dict[str, RouteState], compare=False)
     put_off: Mapping[str, datetime | None] = field(default_factory=dict[str, datetime | None], compare=False)
     """Until when something is put off, of client passengers that were not known before."""
+    owed: Mapping[str, Owed] = field(default_factory=dict[str, Owed], compare=False)
+    """What an earlier process has not made up for, of the same."""
 
 
 def read_client(storage: Storage, client_id: str, known: Collection[Route] = ()) -> Reading:
@@ -63,9 +66,11 @@ def read_client(storage: Storage, client_id: str, known: Collection[Route] = ())
         states = note_new(storage, client_id, client, last_trips)
         new = [each.name for each in client.passengers if Route(client_id, each.name) not in known]
         put_off = {name: _put_off(storage, client_id, name, last_trips.get(name)) for name in new}
+        documents = storage.database.states(client_id) if new else {}
+        owed = {name: owed for name in new if (owed := owed_in(documents, name)) is not None}
     except DatabusError as error:
         return Reading(None, (f"Client {client_id}: {error}",))
-    return Reading(client, tuple(said), last_trips, states, put_off)
+    return Reading(client, tuple(said), last_trips, states, put_off, owed)
 
 
 def _put_off(storage: Storage, client_id: str, name: str, last_trip: TripRecord | None) -> datetime | None:
@@ -134,6 +139,8 @@ class Roster:
         )
         for route in new:
             self.timetable.put_off(route, reading.put_off.get(route.client_passenger))
+            if route.client_passenger in reading.owed:
+                self.timetable.owe(route, reading.owed[route.client_passenger])
             if route.client_passenger in reading.states:
                 self.timetable.set_pause(route, reading.states[route.client_passenger].pause)
 

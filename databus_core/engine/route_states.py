@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any, cast
 
 from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.storage import Storage
 from databus_core.model.client import Client, ClientPassenger
-from databus_core.model.clock import now
+from databus_core.model.clock import format_time, now, parse_time
+from databus_core.model.missed import Owed
+from databus_core.model.passenger import Json
 from databus_core.model.route_state import RoutePause, RouteState
 from databus_core.model.trip import TripRecord
+
+_OWED = "owed/"
+"""Before the name of a client passenger: the document with the trips that it owes."""
 
 
 def set_pause(storage: Storage, client_id: str, client_passenger: str, pause: RoutePause) -> None:
@@ -44,3 +50,19 @@ def reckoned_from(
     if passenger.name in states and passenger.timing.interval is None:
         return states[passenger.name].since
     return None
+
+
+def owed_in(documents: Mapping[str, Json], client_passenger: str) -> Owed | None:
+    """The trips that a client passenger owed when that was last written, of its client's small documents."""
+    document = documents.get(_OWED + client_passenger)
+    stored = cast("dict[str, Any]", document) if isinstance(document, dict) else {}
+    try:
+        return Owed(parse_time(stored["since"]), int(stored["trips"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def write_owed(storage: Storage, client_id: str, client_passenger: str, owed: Owed | None) -> None:
+    """Keep it, so that a crash forgets none; in a worker thread. Raises DatabaseError."""
+    document: Json = None if owed is None else {"since": format_time(owed.since), "trips": owed.trips}
+    storage.database.write_state(client_id, _OWED + client_passenger, document)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from databus_core.model.missed import Absence, MissedTrips
+from databus_core.model.missed import Absence, MissedTrips, Owed
 from databus_core.model.route_state import RoutePause
 from databus_core.model.timing import Timing
 
@@ -41,6 +41,8 @@ class _Line:
         self._owed = 0
         """Trips that are still to make up for missed ones, the first of which was due at `_owed_since`."""
         self._owed_since: datetime | None = None
+        self._makes_up = False
+        """Whether the trip under way is one of them."""
         self._attended_at = last_departure_at
         """Until then it was looked at and could depart."""
         self._absence = Absence.STOPPED
@@ -67,7 +69,23 @@ class _Line:
             return
         self.expedited = False
         self._after, self._is_reckoned = now, False
-        self._owed = max(0, self._owed - 1)
+        self._makes_up = self._owed > 0
+        self._owed -= self._makes_up
+
+    def made_up(self) -> bool:
+        """Its trip was made; answers whether it was one of those that are owed."""
+        made_up, self._makes_up = self._makes_up, False
+        return made_up
+
+    @property
+    def owed(self) -> Owed | None:
+        """The trips to make up for missed ones that have not arrived yet."""
+        trips = self._owed + self._makes_up
+        return Owed(self._owed_since, trips) if trips and self._owed_since is not None else None
+
+    def owe(self, owed: Owed) -> None:
+        """An earlier process has not made these."""
+        self._owed, self._owed_since = min(owed.trips, self.timing.make_up), owed.since
 
     def next_at(self, now: datetime) -> datetime | None:
         """When it departs next, by its schedule or for what was put off; may have passed; None when it never does."""
@@ -83,12 +101,17 @@ class _Line:
 
     def due_at(self, now: datetime) -> datetime | None:
         """When its schedule lets it depart next, which may have passed; None when it never does."""
+        scheduled_at = self._scheduled_at(now)
+        return self._owed_since if self._owed else scheduled_at
+
+    def _scheduled_at(self, now: datetime) -> datetime | None:
+        """The same without what is owed."""
         self._believe(now)
         if not self._is_reckoned:
             after, timing = self._after, self.timing
             self._due_at = timing.first_at(now) if after is None else timing.next_after(after)
             self._is_reckoned = True
-        return self._owed_since if self._owed else self._due_at
+        return self._due_at
 
     def _believe(self, now: datetime) -> None:
         """A clock that was set back is right now: what seems to lie in the future is taken for the present."""
@@ -110,14 +133,15 @@ class _Line:
 
     def attend(self, name: str, now: datetime) -> MissedTrips | None:
         """It is looked at, and may depart: answers what it missed meanwhile, and owes the trips to make up for that."""
-        due_at, since, why = self.due_at(now), self._attended_at or now, self._absence
+        due_at, since, why = self._scheduled_at(now), self._attended_at or now, self._absence
         self._attended_at, self._absence = now, Absence.ASLEEP
         until = now - ATTENTION
-        if self._owed or due_at is None or not since < due_at <= until:
+        if due_at is None or not since < due_at <= until:
             return None
         count, self._due_at = self.timing.passed(due_at, until)
-        self._owed_since, self._owed = due_at, min(count, self.timing.make_up)
-        return MissedTrips(name, due_at, now, why, count, self._owed)
+        before, self._owed = self._owed, min(self._owed + count, self.timing.make_up)
+        self._owed_since = self._owed_since if before else due_at
+        return MissedTrips(name, due_at, now, why, count, self._owed - before)
 
 
 class Timetable:
@@ -187,6 +211,20 @@ class Timetable:
             if line.pause is not RoutePause.EVERYTHING
         }
         return {route: missed for route, missed in attended.items() if missed is not None}
+
+    def owed(self, route: Route) -> Owed | None:
+        """The trips of a route that make up for missed ones and have not arrived yet."""
+        line = self._lines.get(route)
+        return None if line is None else line.owed
+
+    def owe(self, route: Route, owed: Owed) -> None:
+        """An earlier process has not made these trips. Raises KeyError for an unknown route."""
+        self._lines[route].owe(owed)
+
+    def made_up(self, route: Route) -> bool:
+        """The route's trip was made: answers whether it was one of those that it owed, and owes no more."""
+        line = self._lines.get(route)
+        return line is not None and line.made_up()
 
     def put_off(self, route: Route, until: datetime | None) -> None:
         """The route departs then, within its active hours, whatever its schedule says; None: for nothing but that.

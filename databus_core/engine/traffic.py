@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.events import Events
+from databus_core.engine.ledger import Ledger
 from databus_core.engine.roster import Roster
 from databus_core.engine.timetable import Route
 from databus_core.engine.trip import Arrival
@@ -18,7 +19,6 @@ from databus_core.errors import DatabusError
 from databus_core.model.client import ClientPassenger
 from databus_core.model.clock import now
 from databus_core.model.log import Log
-from databus_core.model.missed import MissedTrips
 from databus_core.plugins.observer import Change
 
 LONGEST_SLEEP = 30.0
@@ -46,15 +46,15 @@ class Traffic:
         events: Events,
         read_client: Callable[[str], Awaitable[None]],
         run_trip: Callable[[BusTicket, Log], Awaitable[Arrival]],
-        keep_missed: Callable[[Mapping[Route, MissedTrips]], Awaitable[None]],
+        ledger: Ledger,
     ) -> None:
         """`read_client` brings the roster up to date before a departure; `run_trip` makes one trip somewhere, and
-        when it is cancelled leaves it; `keep_missed` writes what was missed into the ledger."""
+        when it is cancelled leaves it."""
         self._roster = roster
         self._events = events
         self._read_client = read_client
         self._run_trip = run_trip
-        self._keep_missed = keep_missed
+        self._ledger = ledger
         self._running: dict[Route, RunningTrip] = {}
         self.left: list[RunningTrip] = []
         """The trips that `end` left."""
@@ -134,7 +134,7 @@ class Traffic:
     def _look(self, moment: datetime) -> None:
         timetable = self._roster.timetable
         if missed := timetable.attend(moment):
-            booking = asyncio.ensure_future(self._keep_missed(missed))
+            booking = asyncio.ensure_future(self._ledger.keep_missed(missed))
             self._bookings.add(booking)
             booking.add_done_callback(self._bookings.discard)
         for route in timetable.due(moment):
@@ -164,6 +164,8 @@ class Traffic:
             log.of("databus").error(message)
             self._events.tell(lambda each: each.failed(message))
         self._running.pop(route, None)
+        if self._roster.timetable.made_up(route):
+            await self._ledger.keep_owed(route)
         self._events.changed(Change.LOGS, route.client_id)
         self._events.changed(Change.TRIPS, route.client_id)
         self._events.tell(lambda each: each.trip_complete(client, passenger, log))

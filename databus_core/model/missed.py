@@ -33,3 +33,12 @@ class MissedTrips:
     """How many were due, counted up to MOST_COUNTED."""
     made_up: int
     """How many trips its schedule decided to make up for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """Trips of one client passenger that are still to make up for missed ones."""
+
+    since: datetime
+    """When the first of those was due."""
+    trips: int

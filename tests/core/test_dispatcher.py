@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -776,6 +777,44 @@ async def test_what_was_missed_asleep_paused_and_stopped_is_in_the_ledger_and_ma
     assert row.next_due_at is not None
     assert row.next_due_at - clock.now() == pytest.approx(timedelta(hours=1), abs=timedelta(seconds=9))
     await dispatcher.shut_down()
+
+
+async def test_trips_that_are_owed_for_missed_ones_are_made_over_restarts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    stage, time_of_day, going = Stage(waiting=["1"]), Clock(monkeypatch), threading.Event()
+    stage.on_notify = lambda _: stage.waiting.append("1")  # it goes on offering it
+    schedule = {"every": "1 h", "missed": {"all_up_to": 3}}
+    ticket = ticket_with(tmp_path, demo=[stage.client_passenger(schedule=schedule, pushers=[], processors=[])])
+    async with trips_driving(ticket) as dispatcher:
+        await until(lambda: stage.pulls == 1 and not dispatcher.running)
+        stage.on_pull = hang_until(going)
+        time_of_day.ahead += timedelta(hours=5.5)
+        dispatcher._traffic.look_again()
+        await until(lambda: stage.pulls == 2)
+        pausing = asyncio.create_task(dispatcher.pause())
+        await until(lambda: dispatcher.state is DispatcherState.PAUSING)
+        going.set()
+        await pausing
+    for pulls in (4, 4):
+        async with trips_driving(ticket) as dispatcher:
+            await until(lambda: stage.pulls == pulls and not dispatcher.running)  # noqa: B023 - it is called here
+            await asyncio.sleep(0.2)
+            assert stage.pulls == pulls
+    time_of_day.ahead += timedelta(hours=2.5)
+    async with trips_driving(ticket) as dispatcher:
+        await until(lambda: stage.pulls == 6 and not dispatcher.running)
+
+
+@asynccontextmanager
+async def trips_driving(ticket: DispatcherTicket) -> AsyncIterator[Dispatcher]:
+    """A dispatcher that drives inside."""
+    dispatcher = Dispatcher(ticket)
+    await dispatcher.start()
+    try:
+        yield dispatcher
+    finally:
+        await dispatcher.shut_down()
 
 
 async def test_what_is_due_while_the_machine_is_always_off_is_made_up_for_though_it_never_travelled(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from databus_core.engine.timetable import ATTENTION, Route, Timetable
-from databus_core.model.missed import Absence, MissedTrips
+from databus_core.model.missed import Absence, MissedTrips, Owed
 from databus_core.model.route_state import RoutePause
 from databus_core.model.schedule import Schedule
 from databus_core.model.timing import MOST_COUNTED, Timing
@@ -205,6 +205,34 @@ def test_a_pause_of_the_whole_dispatcher_is_a_pause_too() -> None:
     driving.table.rest()
     driving.sleep(3 * HOUR).look()
     assert [(row.why, row.count) for row in driving.ledger] == [(Absence.PAUSED, 3)]
+
+
+def test_what_is_owed_is_owed_until_its_trip_was_made_and_more_is_added_up_to_the_policy() -> None:
+    table = Timetable(1)
+    table.set_client("demo", {"a": timing(HOUR, missed={"all_up_to": 3})}, {"a": START})
+    moment = START + 5.5 * HOUR
+    table.attend(moment)
+    assert table.owed(A) == Owed(START + HOUR, 3)
+    table.departed(A, moment)
+    assert table.owed(A) == Owed(START + HOUR, 3), "a process that dies now has not made it"
+    assert table.made_up(A)
+    table.arrived(A)
+    assert table.owed(A) == Owed(START + HOUR, 2)
+
+    later = Timetable(1)
+    later.set_client("demo", {"a": timing(HOUR, missed={"all_up_to": 3})}, {"a": moment})
+    later.owe(A, Owed(START + HOUR, 2))
+    missed = later.attend(moment + 4.5 * HOUR)
+    assert missed[A].made_up == 1
+    assert later.owed(A) == Owed(START + HOUR, 3)
+    for left in (2, 1, 0):
+        assert later.due(moment + 4.5 * HOUR) == [A]
+        later.departed(A, moment + 4.5 * HOUR)
+        assert later.made_up(A)
+        later.arrived(A)
+        assert later.owed(A) == (Owed(START + HOUR, left) if left else None)
+    assert later.due(moment + 4.5 * HOUR) == []
+    assert not later.made_up(A)
 
 
 def test_what_departs_a_little_late_was_not_missed() -> None:
