@@ -5,6 +5,7 @@ DatabusError
 ├── CustomizingError       a configuration document that cannot be used
 ├── FactoryError           a plug-in that cannot be found or made
 │   └── PluginQuarantined  one that crashed too often, and is not called
+├── PluginFolderError      a folder of plug-ins that cannot be read
 ├── DatabaseError
 │   ├── DatabaseHeldError  another process works on the same data
 │   ├── ClosedError        used before open() or after close()
@@ -70,6 +71,10 @@ class PluginQuarantined(FactoryError):
     def __init__(self, kind: str, module: str, why: str) -> None:
         super().__init__(kind, module, why)
         self.args = (f"{why}. When that is cured, a person releases it.",)
+
+
+class PluginFolderError(DatabusError):
+    """A folder of plug-ins that is there and cannot be read."""
 
 
 class DatabaseError(DatabusError):

@@ -30,6 +30,8 @@ class DispatcherSignals(QObject):
     """Client, ClientPassenger, Log"""
     breaker_changed = Signal(object, object, object)
     """Client, ClientPassenger, BreakerChange"""
+    plugins_changed = Signal(object, object)
+    """Names of files, and sentences about what of them cannot be used: see DispatcherObserver"""
     changed = Signal(object, str)
     """Change, client id (empty for what belongs to no client): once per batch, however often it happened"""
     failed = Signal(str)
@@ -73,6 +75,9 @@ class SignalObserver(DispatcherObserver):
 
     def breaker_changed(self, client: Client, client_passenger: ClientPassenger, change: BreakerChange) -> None:
         self._add(self._signals.breaker_changed.emit, client, client_passenger, change)
+
+    def plugins_changed(self, files: Sequence[str], problems: Sequence[str]) -> None:
+        self._add(self._signals.plugins_changed.emit, files, problems)
 
     def changed(self, change: Change, client_id: str) -> None:
         if (change, client_id) not in self._changes:

@@ -126,6 +126,17 @@ class Progress(DispatcherObserver):
                 line = escape(f"{_route(log)}: {first_line}")
                 err.print(f"{_clock(entry.at)} [{_COLOURS[entry.type]}]{entry.type.value:7}[/] {line}")
 
+    def plugins_changed(self, files: Sequence[str], problems: Sequence[str]) -> None:
+        """What of the plug-in folder trips get from now on, and what they do not."""
+        time, names = _clock(now()), ", ".join(files)
+        if problems:
+            if files:
+                say(f"{time} changed in the plug-in folder: {names}")
+            for problem in problems:
+                warn(f"{time} {problem}")
+        else:
+            say(f"{time} plug-ins renewed: {names}" if files else f"{time} the plug-ins work again")
+
     def failed(self, message: str) -> None:
         """What belongs to no trip."""
         warn(message)

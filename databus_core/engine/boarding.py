@@ -18,7 +18,7 @@ from databus_core.model.identity import new_id
 from databus_core.model.passenger import Passenger
 from databus_core.model.policies import CommitMode
 from databus_core.model.queue_entry import QueueEntry, Step, StepKind
-from databus_core.plugins.factory import module_of
+from databus_core.plugins.generation import module_of
 
 LISTED = 10
 """How many passengers a log line names."""

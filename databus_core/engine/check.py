@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.crew import Crew
 from databus_core.engine.factories import Factories, option_named
-from databus_core.engine.queue import Queue
+from databus_core.engine.making import problems_of_making
 from databus_core.engine.storage import Storage
-from databus_core.errors import DatabusError, FactoryError, NotFoundError, PluginError, TicketError
-from databus_core.model.client import PLAIN_PASSENGER, Client, ClientPassenger, ModuleReference, PusherReference
+from databus_core.errors import DatabusError, NotFoundError, PluginError, TicketError
+from databus_core.model.client import Client, ClientPassenger, ModuleReference, PusherReference
 from databus_core.model.customizing import DATABUS_NODE, located, problems_in
-from databus_core.model.log import Log
-from databus_core.model.passenger import Passenger
 from databus_core.model.problem import Problem
 from databus_core.model.ticket import DispatcherTicket
 from databus_core.plugins.database import Database
 from databus_core.plugins.observer import DispatcherObserver
-from databus_core.plugins.plugin import ArgumentsError, Plugin
-from databus_core.plugins.processor import Processor
-from databus_core.plugins.puller import Puller
+from databus_core.plugins.plugin import Plugin
 from databus_core.plugins.pusher import Pusher
 
 
@@ -147,29 +143,15 @@ def _passenger_problems(
     client_id: str, client: Client, passenger: ClientPassenger, storage: Storage
 ) -> Iterator[Problem]:
     """Their paths start at the passenger."""
-    factory = storage.factory
-    try:
-        factory.load(Passenger, passenger.passenger_module)
-    except FactoryError as error:
-        yield Problem(("module" if passenger.module else "name",), str(error))
-        passenger = passenger.model_copy(update={"module": PLAIN_PASSENGER})
-    try:
-        factory.load(Queue, passenger.queue)
-    except FactoryError as error:
-        yield Problem(("queue",), str(error))
     if not passenger.pullers:
         yield Problem(("pullers",), "it has no puller, so nothing ever comes")
     trip = BusTicket(client_id=client_id, client=client, client_passenger=passenger, folder=storage.folder)
-    listed: tuple[tuple[type[Plugin], str, Sequence[ModuleReference]], ...] = (
-        (Puller, "pullers", passenger.pullers),
-        (Processor, "processors", passenger.processors),
-        (Pusher, "pushers", passenger.pushers),
-    )
-    with Crew(trip, factory, Log(client_id, passenger.name)) as crew:
-        for kind, key, references in listed:
-            for number, reference in enumerate(references):
-                for problem in (*_misplaced(kind, reference), *_problems_of_plugin(crew, kind, reference)):
-                    yield dataclasses.replace(problem, path=(key, number, *problem.path))
+    yield from problems_of_making(trip, storage.factory, _further)
+
+
+def _further(crew: Crew, kind: type[Plugin], reference: ModuleReference) -> Iterator[Problem]:
+    yield from _misplaced(kind, reference)
+    yield from _said_by_plugin(crew, kind, reference)
 
 
 def _misplaced(kind: type[Plugin], reference: ModuleReference) -> Iterator[Problem]:
@@ -180,23 +162,13 @@ def _misplaced(kind: type[Plugin], reference: ModuleReference) -> Iterator[Probl
             yield Problem((key,), message)
 
 
-def _problems_of_plugin(crew: Crew, kind: type[Plugin], reference: ModuleReference) -> Iterator[Problem]:
-    """Their paths start at the reference."""
+def _said_by_plugin(crew: Crew, kind: type[Plugin], reference: ModuleReference) -> Iterator[Problem]:
     name = reference.step_name
     plugin = crew.member(kind, name)
     if plugin is None:
-        yield from _why_missing(kind, name, crew.missing[kind, name])
         return
     try:
         for problem in crew.iterate(plugin.problems):
             yield Problem((), f"{kind.__name__} {name!r}: {problem}")
     except PluginError as error:
         yield Problem((), f"{kind.__name__} {name!r} cannot say what problems it has: {error}")
-
-
-def _why_missing(kind: type[Plugin], name: str, error: FactoryError) -> Iterator[Problem]:
-    if isinstance(error.__cause__, ArgumentsError):
-        for problem in error.__cause__.problems:
-            yield Problem(("arguments", *problem.path), f"{kind.__name__} {name!r}: argument {problem}")
-    else:
-        yield Problem(("module",), str(error))

@@ -8,17 +8,21 @@ import os
 import signal
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TextIO, cast
 
 from databus_core.engine.board import Board, PostedCalls
+from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.channel import Channel
 from databus_core.engine.factories import Factories
 from databus_core.engine.far_trip import Outcome, drive_here
+from databus_core.engine.making import problems_of_making
 from databus_core.engine.ride import Order
+from databus_core.model.problem import Problem
 from databus_core.model.ticket import DispatcherTicket
+from databus_core.plugins.generation import Generation
 
 CHILD_ARGUMENT = "--databus-child"
 """Makes the packaged program a child: with the number of its end of the channel behind it."""
@@ -34,6 +38,8 @@ class Setup:
     """What a child must know before its first trip."""
 
     ticket: DispatcherTicket
+    plugins: Generation
+    """The only ones that it ever has."""
     board: Path
     parent: int
     """The parent's process id."""
@@ -46,7 +52,7 @@ def main(handle: int) -> None:
         signal.signal(number, _parent_decides)  # not SIG_IGN, which the programs that plug-ins start would inherit
     channel = Channel(_connection(handle))
     worker = _Worker(channel)
-    channel.handlers = {"begin": worker.begin, "drive": worker.drive}
+    channel.handlers = {"begin": worker.begin, "drive": worker.drive, "try": worker.try_plugins}
     channel.serve()
     os._exit(0)  # plug-ins may have left threads, for which nobody waits
 
@@ -60,13 +66,23 @@ class _Worker:
     def begin(self, setup: Setup) -> None:
         """Raises TicketError when the ticket's factories cannot be used."""
         _serve(setup.parent)
+        setup.plugins.put_in_force()
         self._factory = Factories(setup.ticket)
         self._board = Board(setup.board)
 
     def drive(self, order: Order) -> Outcome:
+        factory, calls = self._ready()
+        return drive_here(order, self._channel, factory, calls)
+
+    def try_plugins(self, bus_ticket: BusTicket) -> list[Problem]:
+        """See problems_of_making."""
+        factory, calls = self._ready()
+        return list(problems_of_making(replace(bus_ticket, calls=calls), factory))
+
+    def _ready(self) -> tuple[Factories, PostedCalls]:
         if self._factory is None or self._board is None:
-            raise RuntimeError("A child must begin before it drives.")
-        return drive_here(order, self._channel, self._factory, PostedCalls(self._board))
+            raise RuntimeError("A child must begin before it works.")
+        return self._factory, PostedCalls(self._board)
 
 
 def _connection(handle: int) -> Connection:

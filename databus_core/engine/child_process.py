@@ -24,6 +24,7 @@ from databus_core.engine.board import Board
 from databus_core.engine.channel import Channel
 from databus_core.engine.child import CHILD_ARGUMENT, Setup
 from databus_core.model.ticket import DispatcherTicket
+from databus_core.plugins.generation import Generation
 
 LONGEST_LINE = 8192
 """Bytes of a line that a plug-in prints; longer ones are cut into several."""
@@ -40,12 +41,13 @@ _logger = logging.getLogger("databus.child")
 class ChildProcess:
     """One child process. Made in a thread that lives as long as the child may: Linux ends it with that thread."""
 
-    def __init__(self, ticket: DispatcherTicket) -> None:
+    def __init__(self, ticket: DispatcherTicket, plugins: Generation) -> None:
         """Raises OSError, TicketError, ChannelClosed when it does not come to be."""
         handle, name = tempfile.mkstemp(prefix="databus-")
         os.close(handle)
         self._board_file = Path(name)
         self.board = Board(self._board_file, make=True)
+        self.plugins = plugins
         self.idle_since = 0.0
         self.on_output: Callable[[str], None] = _logger.info
         """Told each line that is printed."""
@@ -56,7 +58,7 @@ class ChildProcess:
         self._lifeline, self._output = cast("IO[bytes]", self._process.stdin), cast("IO[bytes]", self._process.stdout)
         self._reader = threading.Thread(target=self._read_output, name="databus-child-output", daemon=True)
         self._reader.start()
-        setup = Setup(ticket=ticket, board=self._board_file, parent=os.getpid())
+        setup = Setup(ticket=ticket, plugins=plugins, board=self._board_file, parent=os.getpid())
         patience = threading.Timer(START_SECONDS, self.kill)
         patience.daemon = True
         patience.start()

@@ -9,11 +9,14 @@ from databus_core.engine.access import Access
 from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.escort import Escort
 from databus_core.engine.events import Events
+from databus_core.engine.factories import Factories
 from databus_core.engine.far_ride import FarRide
 from databus_core.engine.garage import Garage
 from databus_core.engine.quarantine import Quarantine
+from databus_core.engine.renewal import Renewal
 from databus_core.engine.ride import Hears, Order, Ride, ThreadRide
 from databus_core.engine.storage import Storage
+from databus_core.engine.threads import in_daemon_thread
 from databus_core.engine.timetable import Route
 from databus_core.engine.trip import Arrival, Trip
 from databus_core.errors import DispatcherError
@@ -27,10 +30,13 @@ from databus_core.plugins.observer import Change
 class Depot:
     """For one ticket and its open database. Used on the dispatcher's loop only."""
 
-    def __init__(self, ticket: DispatcherTicket, storage: Storage, events: Events, *, isolate: bool) -> None:
+    def __init__(
+        self, ticket: DispatcherTicket, storage: Storage, renewal: Renewal, events: Events, *, isolate: bool
+    ) -> None:
         """`isolate`: whether trips whose configuration leaves it open run in processes of their own."""
         self._ticket = ticket
         self._storage = storage
+        self._renewal = renewal
         self._events = events
         self._isolate = isolate
         self._garage = Garage(ticket)
@@ -45,7 +51,9 @@ class Depot:
         client_id, passenger = bus_ticket.client_id, bus_ticket.client_passenger
         on_change = functools.partial(self._events.changed, Change.QUEUE, client_id)
         access = Access(self._storage.database, self._storage.seats)
-        ride = self._ride(passenger, access, Hears(on_change, functools.partial(self._announce, bus_ticket)))
+        factories = await self.factories_for(bus_ticket)
+        hears = Hears(on_change, functools.partial(self._announce, bus_ticket))
+        ride = self._ride(passenger, factories, access, hears)
         order = Order(bus_ticket=bus_ticket, driver_module=self._ticket.driver_module, log=log)
         trip = Trip(order, self._storage, access, ride, self.quarantine, on_change)
         route = Route(client_id, passenger.name)
@@ -56,14 +64,14 @@ class Depot:
         finally:
             del self._escorts[route]
 
-    def _ride(self, passenger: ClientPassenger, access: Access, hears: Hears) -> Ride:
+    def _ride(self, passenger: ClientPassenger, factories: Factories, access: Access, hears: Hears) -> Ride:
         """The seam: where a trip runs. The trip does not care, and plug-ins cannot tell."""
         alone = passenger.isolation is Isolation.PROCESS
         if passenger.isolation is Isolation.AUTO:
             alone = self._isolate or bool(passenger.memory_limit)
         if alone:
-            return FarRide(self._garage, access, hears)
-        return ThreadRide(self._storage.factory, access, hears)
+            return FarRide(self._garage, factories.plugins, access, hears)
+        return ThreadRide(factories, access, hears)
 
     def _announce(self, bus_ticket: BusTicket, change: BreakerChange) -> None:
         """From any thread: a breaker has opened or closed."""
@@ -76,6 +84,14 @@ class Depot:
         if route not in self._escorts:
             raise DispatcherError(f"{route} does not travel now, so there is no trip to halt.")
         self._escorts[route].halt(who)
+
+    async def factories_for(self, bus_ticket: BusTicket) -> Factories:
+        """See Renewal."""
+        return await self._renewal.factories_for(bus_ticket)
+
+    async def renew(self) -> None:
+        """Plug-ins were renewed: end the processes at rest that have others."""
+        await in_daemon_thread(functools.partial(self._garage.keep, self._renewal.in_use), "databus-garage-keep")
 
     def close(self) -> None:
         """End the processes. Blocks; from any thread."""

@@ -73,8 +73,8 @@ class Dispatcher:
         self._program = program
         self._state = DispatcherState.STOPPED
         self._events = Events(*observers)
-        self._station = Station(ticket, self._events, program, isolate=isolate)
         self._roster = Roster(Timetable(ticket.drivers_at_once))
+        self._station = Station(ticket, self._events, self._roster.bus_tickets, program, isolate=isolate)
         ledger = Ledger(self._roster, self._station, self._events)
         self._traffic = Traffic(self._roster, self._events, self._read_client, self._run_trip, ledger)
         self._maintenance = asyncio.Lock()
@@ -120,6 +120,11 @@ class Dispatcher:
     def configuration_problems(self) -> list[str]:
         """What is wrong with the clients' configurations, so that some of their passengers do not travel."""
         return self._roster.problems
+
+    @property
+    def plugin_problems(self) -> list[str]:
+        """Why trips do not get what is in the plug-in folder, a sentence each; there, what they had last goes on."""
+        return self._station.plugin_problems
 
     def client_id(self, meant: str) -> str:
         """The id of the client that a person means. Raises NotFoundError."""
@@ -302,7 +307,7 @@ class Dispatcher:
     async def peek(self, client_id: str, client_passenger: str) -> list[PullerPeek]:
         """What waits in the source systems, without consuming it."""
         bus_ticket = self._roster.bus_ticket(self._roster.route(client_id, client_passenger))
-        database, factory = self._station.storage.database, self.factory
+        database, factory = self._station.storage.database, await self._station.depot.factories_for(bus_ticket)
         return await in_daemon_thread(lambda: peek(bus_ticket, database, factory), "databus-peek")
 
     async def why(self, client_id: str, internal_id: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 from databus_core.engine.driver import Driver
@@ -15,8 +14,10 @@ from databus_core.model.passenger import Passenger
 from databus_core.model.problem import Problem
 from databus_core.model.ticket import DispatcherTicket
 from databus_core.plugins.database import Database, DatabaseContext, ignored, unwatched
-from databus_core.plugins.factory import Factory, add_plugin_folder
+from databus_core.plugins.factory import Factory
+from databus_core.plugins.generation import Generation
 from databus_core.plugins.plugin import ArgumentsError
+from databus_core.plugins.plugin_folder import generation_of
 from databus_core.plugins.processor import Processor
 from databus_core.plugins.puller import Puller
 from databus_core.plugins.pusher import Pusher
@@ -52,17 +53,20 @@ def option_named(ticket: DispatcherTicket, option: str) -> Generator[None]:
 class Factories(Factory):
     """A factory that asks the ticket's factory of each kind."""
 
-    def __init__(self, ticket: DispatcherTicket) -> None:
-        """Raises TicketError when the ticket names factories or a driver that cannot be used."""
-        self.plugin_folder: Path = add_plugin_folder(ticket.folder)
-        super().__init__(self.plugin_folder)
-        self._ticket = ticket
+    def __init__(self, ticket: DispatcherTicket, generation: Generation | None = None) -> None:
+        """`generation`: plug-ins of the folder other than those in force.
+
+        Raises TicketError when the ticket names factories or a driver that cannot be used.
+        """
+        self.plugins: Generation = generation or generation_of(ticket.folder)
+        super().__init__(self.plugins)
+        self.ticket = ticket
         self._by_kind: dict[type[object], Factory] = {}
         errors: dict[str, FactoryError] = {}
         made: dict[type[object], Factory] = {}
         for kind, option in KINDS.items():
             try:
-                made[kind] = super().create(Factory, getattr(ticket, option), self.plugin_folder)
+                made[kind] = super().create(Factory, getattr(ticket, option), self.plugins)
             except FactoryError as error:
                 errors[option] = error
         self._by_kind = made
@@ -82,7 +86,7 @@ class Factories(Factory):
         on_indexed: Callable[[], None] = unwatched,
     ) -> Database:
         """The ticket's database, not open yet. Raises TicketError that names its module or each wrong argument."""
-        ticket = self._ticket
+        ticket = self.ticket
         context = DatabaseContext(
             folder=ticket.folder,
             arguments=ticket.database_arguments,
@@ -112,7 +116,7 @@ class Factories(Factory):
             try:
                 database.open(holder)
             except DatabaseDamagedError as error:
-                error.ticket = self._ticket.file
+                error.ticket = self.ticket.file
                 raise
         return database
 
@@ -126,7 +130,7 @@ class Factories(Factory):
                 raise
             wrong = error.__cause__.problems
             problems = [Problem(("database_arguments", *problem.path), problem.message) for problem in wrong]
-            raise TicketError(self._ticket.file or "Ticket", *problems) from error
+            raise TicketError(self.ticket.file or "Ticket", *problems) from error
 
     def load(self, kind: type[T], module: str) -> type[T]:
         factory = self._by_kind.get(kind)

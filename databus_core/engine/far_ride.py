@@ -19,6 +19,7 @@ from databus_core.engine.ride import Ending, Hears, Order
 from databus_core.errors import DatabusError
 from databus_core.model.attachment import Attachment
 from databus_core.model.log import Log, LogEntry
+from databus_core.plugins.generation import Generation
 
 OUTPUT = "output"
 """The module that wrote a line of the log which a plug-in printed."""
@@ -27,10 +28,11 @@ OUTPUT = "output"
 class FarRide:
     """In a child of the garage. Stopped, the child is killed: with it goes whatever the plug-in is at."""
 
-    def __init__(self, garage: Garage, access: Access, hears: Hears) -> None:
+    def __init__(self, garage: Garage, plugins: Generation, access: Access, hears: Hears) -> None:
         self.tally = Tally()
         self.came_back: set[tuple[str, str]] = set()
         self._garage = garage
+        self._plugins = plugins
         self._access = access
         self._hears = hears
         self._child: ChildProcess | None = None
@@ -40,7 +42,7 @@ class FarRide:
     def drive(self, order: Order) -> Ending | None:
         """See Ride."""
         try:
-            child = self._garage.take()
+            child = self._garage.take(self._plugins)
         except (DatabusError, OSError) as error:
             return Ending(f"The trip could not begin, because no process could be started for it: {error}")
         with self._lock:

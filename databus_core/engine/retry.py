@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from databus_core.model.policies import RetryPolicy
+from databus_core.plugins.generation import module_of
 
 
 def next_attempt_at(policy: RetryPolicy, attempts: int, failed_at: datetime, chance: float) -> datetime | None:
@@ -35,5 +36,5 @@ def is_permanent(policy: RetryPolicy, error: BaseException | None) -> bool:
     if error is None or not policy.permanent:
         return False
     classes = type(error).__mro__
-    names = {name for each in classes for name in (each.__name__, f"{each.__module__}.{each.__qualname__}")}
+    names = {name for each in classes for name in (each.__name__, f"{module_of(each)}.{each.__qualname__}")}
     return not names.isdisjoint(policy.permanent)

@@ -186,6 +186,14 @@ class Roster:
         how = {"expedited": expedited, "pull": pull, "put_off": put_off}
         return BusTicket.issue(route.client_id, client, route.client_passenger, self._folder, **how)
 
+    def bus_tickets(self) -> list[BusTicket]:
+        """A ticket for a trip of each client passenger."""
+        return [
+            self.bus_ticket(Route(client_id, passenger.name))
+            for client_id, client in self.clients.items()
+            for passenger in client.passengers
+        ]
+
     def rows(self, moment: datetime, *, driving: bool) -> list[TimetableRow]:
         """Every client passenger; `driving`: whether they depart by themselves."""
         return [

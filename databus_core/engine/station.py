@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from databus_core.engine.audit import doer, note
+from databus_core.engine.bus_ticket import BusTicket
 from databus_core.engine.control import ControlListener, Reply
 from databus_core.engine.depot import Depot
 from databus_core.engine.events import Events
 from databus_core.engine.factories import Factories, option_named
+from databus_core.engine.renewal import Renewal
 from databus_core.engine.storage import Storage
 from databus_core.engine.threads import in_daemon_thread
 from databus_core.errors import DatabusError, DispatcherError, TicketError
@@ -25,6 +27,7 @@ from databus_core.model.ticket import DispatcherTicket
 from databus_core.plugins.database import Database
 from databus_core.plugins.factory import Factory
 from databus_core.plugins.observer import Change, DispatcherObserver
+from databus_core.plugins.plugin_folder import PLUGIN_FOLDER
 
 T = TypeVar("T")
 
@@ -45,14 +48,25 @@ class Station:
     `close_database` a ticket's database, depot and observer as well.
     """
 
-    def __init__(self, ticket: DispatcherTicket, events: Events, program: str, *, isolate: bool) -> None:
-        """`program` and `isolate`: see Dispatcher."""
+    def __init__(
+        self,
+        ticket: DispatcherTicket,
+        events: Events,
+        bus_tickets: Callable[[], Sequence[BusTicket]],
+        program: str,
+        *,
+        isolate: bool,
+    ) -> None:
+        """`bus_tickets` answers one for each client passenger. `program` and `isolate`: see Dispatcher."""
         self._ticket = ticket
         self._events = events
+        self._bus_tickets = bus_tickets
         self._program = program
         self._doer = doer(program)
         self._isolate = isolate
         self._factory: Factories | None = None
+        self._renewal: Renewal | None = None
+        """It stays when the database is closed: what worked goes on with the next one."""
         self._observer: DispatcherObserver | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._control: ControlListener | None = None
@@ -96,6 +110,11 @@ class Station:
             raise DispatcherError("The dispatcher is stopped, and makes no trips.")
         return self._depot
 
+    @property
+    def plugin_problems(self) -> list[str]:
+        """See Renewal."""
+        return self._renewal.problems if self._renewal is not None else []
+
     # Open and close ---------------------------------------------------------------------------------------------
 
     def open(self, obey: Callable[..., Coroutine[Any, Any, Reply]]) -> None:
@@ -116,7 +135,7 @@ class Station:
         control, pool, self._control, self._pool = self._control, self._pool, None, None
         if control is not None:
             control.close()
-        depot, storage, self._depot, self._storage = self._depot, self._storage, None, None
+        depot, storage = self._leave()
         if depot is not None:
             await in_daemon_thread(depot.close, "databus-depot-close")
         if storage is not None:
@@ -143,11 +162,14 @@ class Station:
     async def open_database(self, ticket: DispatcherTicket) -> None:
         """Put a ticket into force: its factories, its observer, its database. Raises DatabusError, and has not done so
         then."""
-        factories = Factories(ticket)
+        renewal = await Renewal.begin(ticket, self._bus_tickets, self._plugins_changed, self._renewal)
+        factories = renewal.factories
         observer = _observer_of(ticket, factories)
         self._storage = await self.in_pool(functools.partial(self._opened, ticket, factories))
         self.take(ticket, factories)
-        self._depot = Depot(ticket, self._storage, self._events, isolate=self._isolate)
+        self._renewal = renewal
+        self._depot = Depot(ticket, self._storage, renewal, self._events, isolate=self._isolate)
+        renewal.watch()
         if self._observer is not None:
             self._events.observers.remove(self._observer)
         self._observer = observer
@@ -163,11 +185,30 @@ class Station:
 
     async def close_database(self) -> None:
         """Close the database, so that another one can be opened; nothing may travel. Raises DatabaseError."""
-        depot, storage, self._depot, self._storage = self._depot, self._storage, None, None
+        depot, storage = self._leave()
         if depot is not None:
             await self.in_pool(depot.close)
         if storage is not None:
             await self.in_pool(storage.database.close)
+
+    def _leave(self) -> tuple[Depot | None, Storage | None]:
+        """What is to be closed; nobody gets at it any more."""
+        if self._renewal is not None:
+            self._renewal.end()
+        depot, storage, self._depot, self._storage = self._depot, self._storage, None, None
+        return depot, storage
+
+    async def _plugins_changed(self, renewal: Renewal, files: Sequence[str]) -> None:
+        """Trips that depart from now on get what works of the plug-in folder, in which these files changed."""
+        if self._depot is None or self._storage is None:
+            return
+        self._factory = self._storage.factory = renewal.factories
+        await self._depot.renew()
+        if files:
+            deed = "kept the last good plug-ins" if renewal.problems else "renewed plug-ins"
+            await self.note(deed, ", ".join(files), who=PLUGIN_FOLDER)
+        self._events.changed(Change.PLUGINS, "")
+        self._events.tell(lambda each: each.plugins_changed(files, renewal.problems))
 
     # Work beside the loop ---------------------------------------------------------------------------------------
 
@@ -185,12 +226,13 @@ class Station:
         """Write the ticket in force to its file, if it has one. Raises TicketError."""
         await in_daemon_thread(functools.partial(_save, self._ticket), "databus-save")
 
-    async def note(self, what: str, on: str = "", client_id: str = ROOT) -> None:
+    async def note(self, what: str, on: str = "", client_id: str = ROOT, *, who: str = "") -> None:
         """Keep in the audit what a person did. It is done already, so that what goes wrong here is only told."""
+        who = who or self._doer
         try:
-            await self.read(lambda storage: note(storage.database, self._doer, what, on, client_id))
+            await self.read(lambda storage: note(storage.database, who, what, on, client_id))
         except DatabusError as error:
-            self.report(f"The audit does not tell that {self._doer} {what} {on}: {error}")
+            self.report(f"The audit does not tell that {who} {what} {on}: {error}")
         else:
             self._events.changed(Change.AUDIT, client_id)
 

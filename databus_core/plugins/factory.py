@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import inspect
 import pkgutil
-import re
 import sys
-from collections.abc import Iterable, Iterator
-from hashlib import blake2b
-from importlib.machinery import ModuleSpec, PathFinder
+import traceback
+from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar, cast
 
 from databus_core.errors import DatabusError, FactoryError
+from databus_core.plugins.generation import Generation, is_of_generation
+from databus_core.plugins.plugin_folder import PLUGIN_FOLDER
 
 T = TypeVar("T")
 
@@ -25,27 +25,13 @@ ENTRY_POINT_GROUP = "databus.plugins"
 SUPPLIED_PACKAGES = ("databus_core.connectors", "databus_core.database")
 """Reached by name only: this layer does not know what is in them."""
 
-PLUGIN_FOLDER = "plugins"
-"""Folder beside the ticket whose modules are plug-ins."""
-
-_PACKAGE = "databus_plugins_"
-"""Begins the name of a package that stands for a plug-in folder."""
-
-
-def add_plugin_folder(ticket_folder: Path) -> Path:
-    """Put `plugins/` beside the ticket on the path of importable modules; answers the folder, which may not exist."""
-    folder = ticket_folder / PLUGIN_FOLDER
-    if folder.is_dir() and str(folder) not in sys.path:
-        sys.path.append(str(folder))
-        importlib.invalidate_caches()
-    return folder
-
 
 class Factory:
     """Makes plug-ins. A ticket may name another module whose class `Factory` serves a kind."""
 
-    def __init__(self, plugin_folder: Path | None = None) -> None:
-        self._plugin_folder = plugin_folder
+    def __init__(self, generation: Generation | None = None) -> None:
+        """`generation`: the plug-ins of the folder beside the ticket."""
+        self.generation = generation
         self._loaded: dict[tuple[type[object], str], tuple[ModuleType, type[object]]] = {}
         """What was found last in a module; it holds as long as Python has that same module."""
 
@@ -80,27 +66,40 @@ class Factory:
         raise FactoryError(kind.__name__, module, f"it defines several ({several}); write {name}:{next(iter(found))}")
 
     def _import(self, kind: type[object], module: str, name: str) -> ModuleType:
+        generation = self.generation
+        own = generation is not None and name in generation
         try:
-            return importlib.import_module(self._importable(name))
+            loaded = importlib.import_module(generation.full_name(name) if generation and own else name)
         except ModuleNotFoundError as error:
-            if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-                raise FactoryError(kind.__name__, module, f"there is no module {error.name!r}") from error
-            raise FactoryError(kind.__name__, module, f"it needs the module {error.name!r}, {_missing()}") from error
+            missing = self._plain(error.name or "")
+            if missing and (name == missing or name.startswith(f"{missing}.")):
+                raise FactoryError(kind.__name__, module, f"there is no module {missing!r}") from error
+            why = f"it needs the module {missing!r}, {_missing()}{self._place(error)}"
+            raise FactoryError(kind.__name__, module, why) from error
         except (Exception, SystemExit) as error:
-            raise FactoryError(kind.__name__, module, f"{type(error).__name__} on import: {error}") from error
+            raise FactoryError(kind.__name__, module, self._told(error, "on import")) from error
+        if generation and not own and is_of_generation(loaded):
+            raise FactoryError(kind.__name__, module, f"there is no module {name!r} any more")
+        return loaded
 
-    def _importable(self, name: str) -> str:
-        """The name to import: the plug-in folder's own module comes first, also when Python has one of its name.
+    def _told(self, error: BaseException, when: str) -> str:
+        """Type, text and place of what a plug-in raised."""
+        text = error.msg if isinstance(error, SyntaxError) else str(error)
+        return f"{type(error).__name__} {when}: {self._plain(text)}{self._place(error)}"
 
-        Such a module is imported below a package that stands for the folder: everybody else goes on importing
-        Python's, whose name it leaves alone.
-        """
-        if self._plugin_folder is None:
-            return name
-        own = _specs(name, str(self._plugin_folder))
-        if not own or own[-1].origin is None or _is_what_python_imports(own[0]):
-            return name
-        return f"{_package_of(self._plugin_folder)}.{name}"
+    def _plain(self, text: str) -> str:
+        return text if self.generation is None else text.replace(f"{self.generation.package}.", "")
+
+    def _place(self, error: BaseException) -> str:
+        """Where in the folder's files it was raised: " (plugins/orders.py, line 3)"."""
+        if self.generation is None:
+            return ""
+        places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+        if isinstance(error, SyntaxError):
+            places.append((error.filename or "", error.lineno))
+        folder = self.generation.folder
+        inside = [(Path(file), line) for file, line in places if folder in Path(file).parents]
+        return f" ({inside[-1][0].relative_to(folder.parent)}, line {inside[-1][1]})" if inside else ""
 
     def create(self, kind: type[T], module: str, *args: Any, **kwargs: Any) -> T:
         """An object of that class, made with these arguments. Raises FactoryError, with the cause chained."""
@@ -110,7 +109,7 @@ class Factory:
         except (ValueError, DatabusError) as error:
             raise FactoryError(kind.__name__, module, str(error)) from error
         except (Exception, SystemExit) as error:
-            raise FactoryError(kind.__name__, module, f"{type(error).__name__} on creation: {error}") from error
+            raise FactoryError(kind.__name__, module, self._told(error, "on creation")) from error
 
     def available(self, kind: type[object]) -> list[str]:
         """Modules that offer a class of the kind: the supplied ones, the plug-in folder's, installed packages'.
@@ -122,7 +121,11 @@ class Factory:
         return [name for name in dict.fromkeys(names) if self._offers(kind, name)]
 
     def _folder_modules(self) -> list[str]:
-        return list(_modules_in(self._plugin_folder)) if self._plugin_folder is not None else []
+        """The generation's, and what in the folder is left to Python."""
+        if self.generation is None:
+            return []
+        others = (n for n in _modules_in(self.generation.folder) if n.partition(".")[0] not in self.generation)
+        return [*self.generation.modules(), *others]
 
     def _offers(self, kind: type[object], module: str) -> bool:
         try:
@@ -139,46 +142,12 @@ def _missing() -> str:
     return "which is missing"
 
 
-def module_of(cls: type[object]) -> str:
-    """The name by which a factory finds the module that defines a class, whatever it was imported as."""
-    return re.sub(rf"^{_PACKAGE}\w+\.", "", cls.__module__)
-
-
 def _modules_in(folder: Path, prefix: str = "") -> Iterator[str]:
     """Names of every module below a folder; none of them is imported."""
     for module in pkgutil.iter_modules([str(folder)], prefix):
         yield module.name
         if module.ispkg:
             yield from _modules_in(folder / module.name.removeprefix(prefix), f"{module.name}.")
-
-
-def _specs(name: str, folder: str) -> list[ModuleSpec]:
-    """What the folder has under a dotted name, a spec for each of its parts; empty when it has no such module."""
-    specs: list[ModuleSpec] = []
-    path: Iterable[str] = [folder]
-    parts = name.split(".")
-    for number in range(1, len(parts) + 1):
-        spec = PathFinder.find_spec(".".join(parts[:number]), list(path))
-        if spec is None:
-            return []
-        specs.append(spec)
-        path = spec.submodule_search_locations or ()
-    return specs
-
-
-def _is_what_python_imports(own: ModuleSpec) -> bool:
-    loaded = sys.modules.get(own.name)
-    found = loaded.__spec__ if loaded is not None else importlib.util.find_spec(own.name)
-    return found is not None and found.origin == own.origin
-
-
-def _package_of(folder: Path) -> str:
-    """Name of a package whose modules are the folder's; it is made when it is needed first."""
-    name = f"{_PACKAGE}{blake2b(str(folder).encode(), digest_size=8).hexdigest()}"
-    spec = ModuleSpec(name, None, is_package=True)
-    spec.submodule_search_locations = [str(folder)]
-    sys.modules.setdefault(name, importlib.util.module_from_spec(spec))
-    return name
 
 
 def supplied_modules() -> list[str]:

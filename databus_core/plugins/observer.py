@@ -36,6 +36,8 @@ class Change(StrEnum):
     SEARCH = "search"
     """What was stored before is found by more, as a database has gone on with indexing it."""
     AUDIT = "audit"
+    PLUGINS = "plugins"
+    """The plug-in folder has others."""
 
 
 class DispatcherObserver:
@@ -59,6 +61,14 @@ class DispatcherObserver:
 
     def breaker_changed(self, client: Client, client_passenger: ClientPassenger, change: BreakerChange) -> object:
         """A pusher is spared because its target is down, or takes passengers again; once for each."""
+
+    def plugins_changed(self, files: Sequence[str], problems: Sequence[str]) -> object:
+        """These files of the plug-in folder changed; trips that depart from now on get what is in them.
+
+        `problems` says, a sentence each, what cannot be used: there, what was used last goes on. It is empty when all
+        is well (again). An observer that does not override this is told of them as of what `failed`.
+        """
+        return self.failed("\n".join(problems)) if problems else None
 
     def changed(self, change: Change, client_id: str) -> object:
         """Stored data of that kind changed; `client_id` is empty for what belongs to no client."""

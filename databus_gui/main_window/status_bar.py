@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QMessageBox, QStatusBar, QWidget
 
@@ -42,8 +44,8 @@ class StatusBar(QStatusBar):
         self._error.clicked.connect(self._open_error)
         self._error.dismissed.connect(self._on_dismissed)
         self._failures: dict[tuple[str, ...], Failure] = {}
-        """The last failure of each client passenger that has not travelled well since, and of each of its pushers that
-        is spared; the newest one at the end."""
+        """The last failure of each client passenger that has not travelled well since, of each of its pushers that is
+        spared, and of the plug-in folder; the newest one at the end."""
         self._telling = Telling()
         self._said = Said()
         for widget in (self._sign, self._state, self._trips, self._said):
@@ -54,6 +56,7 @@ class StatusBar(QStatusBar):
         signals.trip_started.connect(self._show_trips)
         signals.trip_complete.connect(self._on_trip_complete)
         signals.breaker_changed.connect(self._on_breaker_changed)
+        signals.plugins_changed.connect(self._on_plugins_changed)
         signals.failed.connect(self._on_failed)
         session.said.connect(self._said.say)
         self._on_state_changed(session.dispatcher.state)
@@ -95,6 +98,13 @@ class StatusBar(QStatusBar):
         for where, failure in list(self._failures.items()):
             if where[:2] == route and len(where) > len(route) and failure.at >= log.started_at:
                 self._take(where, failure)
+
+    def _on_plugins_changed(self, files: Sequence[str], problems: Sequence[str]) -> None:
+        message = "\n".join(problems)
+        self._take(("", "plug-ins"), Failure(now(), message, message) if problems else None)
+        if not problems:
+            names = ", ".join(files)
+            self._said.say(tr("Plug-ins renewed: {names}", names=names) if files else tr("The plug-ins work again."))
 
     def _on_failed(self, message: str) -> None:
         self._take(("", ""), Failure(now(), message, message))

@@ -14,8 +14,8 @@ from PySide6.QtWidgets import QFormLayout, QFrame, QLabel, QPushButton, QScrollA
 import databus_core
 from databus_core.model.passenger import Passenger
 from databus_core.plugins.database import Database
-from databus_core.plugins.factory import PLUGIN_FOLDER
 from databus_core.plugins.observer import Change, DispatcherObserver
+from databus_core.plugins.plugin_folder import PLUGIN_FOLDER
 from databus_core.plugins.processor import Processor
 from databus_core.plugins.puller import Puller
 from databus_core.plugins.pusher import Pusher
@@ -41,7 +41,7 @@ class AboutPage(Page):
     name = "about"
     title = "About"
     icon = "mdi6.information-outline"
-    refreshes_on = frozenset({Change.TICKET})
+    refreshes_on = frozenset({Change.TICKET, Change.PLUGINS})
     needs_database = False
 
     def build(self) -> None:

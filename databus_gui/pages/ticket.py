@@ -40,7 +40,7 @@ class TicketPage(Page):
     name = "ticket"
     title = "Ticket"
     icon = "mdi6.ticket-confirmation-outline"
-    refreshes_on = frozenset({Change.TICKET})
+    refreshes_on = frozenset({Change.TICKET, Change.PLUGINS})
     needs_database = False
 
     def build(self) -> None:

@@ -13,8 +13,10 @@ from databus_core import Passenger, Processor, Puller
 from databus_core.errors import FactoryError
 from databus_core.model.log import Log
 from databus_core.plugins.database import Database
-from databus_core.plugins.factory import Factory, add_plugin_folder, module_of, supplied_modules
+from databus_core.plugins.factory import Factory, supplied_modules
+from databus_core.plugins.generation import Generation, module_of
 from databus_core.plugins.plugin import PluginContext
+from databus_core.plugins.plugin_folder import PluginFolder, add_plugin_folder
 
 ONE = "from databus_core import Processor\nclass Upper(Processor):\n    def process(self, passenger): ...\n"
 
@@ -30,6 +32,13 @@ def folder(tmp_path: Path):
         del sys.modules[name]
 
 
+def read(folder: Path) -> Generation:
+    """What is in the folder, in force."""
+    generation = PluginFolder(folder).read()
+    generation.put_in_force()
+    return generation
+
+
 def context(folder: Path, **arguments: object) -> PluginContext:
     return PluginContext(log=Log("c", "p").of("m"), folder=folder, module="m", arguments=arguments)
 
@@ -38,8 +47,8 @@ def test_a_plugin_in_the_folder_is_made_and_offered(folder: Path):
     (folder / "fac_one.py").write_text(ONE)
     made = Factory().create(Processor, "fac_one", context(folder))
     assert type(made).__name__ == "Upper"
-    assert "fac_one" in Factory(folder).available(Processor)
-    assert "fac_one" not in Factory(folder).available(Puller)
+    assert "fac_one" in Factory(read(folder)).available(Processor)
+    assert "fac_one" not in Factory(read(folder)).available(Puller)
 
 
 PLAIN = "from databus_core import Passenger, Processor, Puller\n"
@@ -47,7 +56,7 @@ PLAIN = "from databus_core import Passenger, Processor, Puller\n"
 
 def test_the_folders_own_plugin_comes_before_a_module_of_its_name_which_others_still_get(folder: Path):
     (folder / "calendar.py").write_text(ONE + "import calendar\nSATURDAY = calendar.SATURDAY\n")
-    factory = Factory(folder)
+    factory = Factory(read(folder))
     made = factory.load(Processor, "calendar")
     assert inspect.getfile(made) == str(folder / "calendar.py")
     assert factory.load(Processor, "calendar:Upper") is made
@@ -62,7 +71,7 @@ def test_the_folders_own_plugin_comes_before_a_module_of_its_name_which_others_s
 def test_a_module_that_is_imported_only_later_is_not_shadowed(folder: Path):
     (folder / "colorsys.py").write_text(ONE)
     sys.modules.pop("colorsys", None)
-    assert inspect.getfile(Factory(folder).load(Processor, "colorsys")) == str(folder / "colorsys.py")
+    assert inspect.getfile(Factory(read(folder)).load(Processor, "colorsys")) == str(folder / "colorsys.py")
     assert importlib.import_module("colorsys").rgb_to_hsv
 
 
@@ -72,7 +81,7 @@ def test_a_package_of_the_folder_comes_before_one_of_its_name(folder: Path, init
     if init:
         (folder / "email/__init__.py").write_text(ONE + "from .parts.upper import Lower\n")
     (folder / "email/parts/upper.py").write_text("import email.message\n" + ONE.replace("Upper", "Lower"))
-    factory = Factory(folder)
+    factory = Factory(read(folder))
     lower = factory.load(Processor, "email.parts.upper")
     assert (lower.__name__, module_of(lower)) == ("Lower", "email.parts.upper")
     assert importlib.import_module("email.message").Message
@@ -89,7 +98,7 @@ def test_plugins_of_one_folder_import_each_other_and_are_the_same_for_the_factor
         PLAIN + "from fac_order import Order\nfrom .secrets import Lower\nclass Upper(Lower): kind = Order\n"
     )
     (folder / "secrets.py").write_text(ONE.replace("Upper", "Lower"))
-    factory = Factory(folder)
+    factory = Factory(read(folder))
     upper = factory.load(Processor, "queue")
     assert vars(upper)["kind"] is factory.load(Passenger, "fac_order")
     assert upper.__mro__[1] is factory.load(Processor, "secrets")
@@ -109,7 +118,7 @@ def test_a_plugin_may_use_what_looks_its_module_up(folder: Path):
         + "@dataclass\nclass Line:\n    number: int\n    KIND: ClassVar[str] = 'x'\n"
         + "class Day(Base):\n    number: int\n"
     )
-    made = Factory(folder).create(Processor, "calendar", context(folder, day={"number": 3}))
+    made = Factory(read(folder)).create(Processor, "calendar", context(folder, day={"number": 3}))
     assert made.arguments.day.number == 3
     assert made.copied().number == 3  # type: ignore[attr-defined]
 
@@ -119,9 +128,9 @@ def test_two_folders_each_have_their_own_plugin_of_one_name(folder: Path, tmp_pa
     other.mkdir(parents=True)
     for place, name in ((folder, "Upper"), (other, "Lower")):
         (place / "fac_twice.py").write_text(ONE.replace("Upper", name))
-    assert Factory(folder).load(Processor, "fac_twice").__name__ == "Upper"
-    assert Factory(other).load(Processor, "fac_twice").__name__ == "Lower"
-    assert Factory(folder).load(Processor, "fac_twice").__name__ == "Upper"
+    assert Factory(read(folder)).load(Processor, "fac_twice").__name__ == "Upper"
+    assert Factory(read(other)).load(Processor, "fac_twice").__name__ == "Lower"
+    assert Factory(read(folder)).load(Processor, "fac_twice").__name__ == "Upper"
 
 
 def test_the_class_must_be_defined_in_the_module_itself(folder: Path):

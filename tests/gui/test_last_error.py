@@ -118,6 +118,17 @@ def test_one_that_belongs_to_no_trip_is_shown_in_a_box(qtbot: QtBot, window: Mai
     qtbot.keyClick(box, Qt.Key.Key_Escape)
 
 
+def test_plug_ins_that_are_not_taken_are_shown_until_they_are_mended(qtbot: QtBot, window: MainWindow) -> None:
+    signals = window.session.signals
+    signals.plugins_changed.emit(["erp.py"], ["acme / orders: erp is broken. The last good version goes on."])
+    says(qtbot, window, "erp is broken. The last good version goes on.")
+    signals.plugins_changed.emit(["erp.py"], [])
+    qtbot.waitUntil(lambda: not link(window).isVisible())
+    qtbot.waitUntil(lambda: said(window) == "Plug-ins renewed: erp.py")
+    signals.plugins_changed.emit([], [])
+    qtbot.waitUntil(lambda: said(window) == "The plug-ins work again.")
+
+
 def test_what_was_done_is_told_beside_the_state_and_the_error(
     qtbot: QtBot, window: MainWindow, gate: list[str], drive: Callable
 ) -> None:
