@@ -19,10 +19,15 @@ MIB = 1 << 20
 
 _SQLITE = {
     "busy_timeout": BUSY_SECONDS * 1000,
-    "cache_size": -64 * MIB // 1024,
     "temp_store": "MEMORY",
 }
+# Each connection has a cache of its own, which a trip fills to the brim; behind them is the system's, which is shared.
+_SQLITE_READER = {
+    "cache_size": -4 * MIB // 1024,
+    "query_only": "ON",
+}
 _SQLITE_WRITER = {
+    "cache_size": -8 * MIB // 1024,
     "auto_vacuum": "INCREMENTAL",  # so that a purge gives disk space back; must come before the first table
     "journal_mode": "WAL",
     "synchronous": "FULL",
@@ -53,7 +58,7 @@ class Engines:
 def _sqlite(url: URL, *, writing: bool) -> Engine:
     options: dict[str, Any] = {"poolclass": NullPool} if writing else {"pool_size": READERS, "max_overflow": -1}
     engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS}, **options)
-    pragmas = _SQLITE | (_SQLITE_WRITER if writing else {"query_only": "ON"})
+    pragmas = _SQLITE | (_SQLITE_WRITER if writing else _SQLITE_READER)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 
-ROOM = 8 << 20
+ROOM = 4 << 20
 """Bytes of all that are kept; those that were stored first go first."""
 
 
