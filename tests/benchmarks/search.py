@@ -18,17 +18,21 @@ from pathlib import Path
 from unittest import mock
 
 from databus_core.database import sql
+from databus_core.database.sql.indexer import GATHER_SECONDS
 from databus_core.model.attachment import Attachment
 from databus_core.model.client import ROOT
 from databus_core.model.query import Query
 from databus_core.model.queue_entry import QueueEntry, QueueStatus
 from databus_core.plugins.database import Database
+from tests.benchmarks.pairs import compare
 from tests.support.engines import MARIADB, POSTGRESQL, SQLITE, Engine
 from tests.support.entries import entry, minutes
 from tests.support.servers import WANTED
 
 MANY, QUICK = 500_000, 20_000
 PER_SEATING = 500
+PER_TURN = 10_000
+PAIRS = 25
 WORDS = 140
 VOCABULARY = 50_000
 ROUNDS = 5
@@ -88,22 +92,25 @@ def wait_until_indexed(database: Database, between: float = 0.05) -> None:
         time.sleep(between)
 
 
-def slowed(engine: Engine, folder: Path, language: Language) -> None:
-    """Seat with and without the indexer, in turns."""
-    rates: dict[bool, list[float]] = {True: [], False: []}
-    made = list(batches(language, 0, 20_000))
-    for round_, indexing in itertools.product(range(ROUNDS), (False, True)):
-        place = folder / f"{round_}{indexing}"
+def slowed(engine: Engine, folder: Path, language: Language, pairs: int) -> None:
+    """Seat with and without an indexer in turns, into one database: it has always something to do."""
+    seated = 0
+
+    def rate(indexing: bool) -> float:
+        nonlocal seated
+        made = list(batches(language, seated, PER_TURN))
+        seated += PER_TURN
         with mock.patch.object(sql, "Indexer", sql.Indexer if indexing else NoIndexer):
-            database = engine.opened(place)
-        fresh = [[entry(one.external_id, attachments=one.attachments) for one in some] for some in made]
-        for one in itertools.chain.from_iterable(fresh):
-            one.attachments = [Attachment.binary(a.name, a.read_bytes()) for a in one.attachments]
-        rates[indexing].append(seating_rate(database, fresh))
+            database = engine.opened(folder)
+        for one in made[0]:  # the indexer gets to work, and finds that others do, too
+            database.seat(ROOT, [one])
+            time.sleep(2 * GATHER_SECONDS / PER_SEATING)
+        rate = seating_rate(database, made[1:])
         database.close()
-        shutil.rmtree(place, ignore_errors=True)
-    without, with_ = (sorted(rates[indexing])[ROUNDS // 2] for indexing in (False, True))
-    print(f"seating without indexing {without:,.0f}/s, with {with_:,.0f}/s: {with_ / without:.2f}")
+        return rate
+
+    rate(True)  # what is done once only
+    print(f"seating while indexing, of seating without it: {compare(rate, pairs)}")
 
 
 def first_pages(database: Database, language: Language, count: int) -> None:
@@ -154,6 +161,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK:,} passengers instead of {MANY:,}")
     parser.add_argument("--folder", type=Path, help="where to work; a temporary folder unless given")
     parser.add_argument("--engine", choices=[str(engine) for engine in ENGINES], default=str(SQLITE))
+    parser.add_argument("--pairs", type=int, default=PAIRS, help=f"of turns with and without indexing ({PAIRS})")
     arguments = parser.parse_args()
     os.environ[WANTED] = "1"
     engine = next(engine for engine in ENGINES if str(engine) == arguments.engine)
@@ -161,7 +169,7 @@ def main() -> None:
     language = Language()
     folder = Path(tempfile.mkdtemp(dir=arguments.folder))
     try:
-        slowed(engine, folder, language)
+        slowed(engine, folder / "turns", language, arguments.pairs)
         with mock.patch.object(sql, "Indexer", NoIndexer):
             database = engine.opened(folder)
         for some in batches(language, 0, count):
