@@ -95,9 +95,14 @@ class QueueIndex:
         if old is not None and _place(old) != _place(row):
             self.discard(old.internal_id)
             before = set()
-        elif old is not None and _key(old) != _key(row):
-            self._ids.pop(_key(old), None)
+        elif old is not None:
+            self.sizes.discard(old)
+            if _key(old) != _key(row):
+                self._ids.pop(_key(old), None)
         place = self._keep(entry)
+        if before:
+            everywhere = self._sorted["all",]
+            place = everywhere[everywhere.bisect_left(place)]  # the one that is in memory already
         for facet in before - after:
             self._leave(facet, place)
         for facet in after - before:
@@ -108,7 +113,7 @@ class QueueIndex:
         row = self._rows.pop(internal_id, None)
         if row is None:
             return
-        self.sizes.discard(internal_id)
+        self.sizes.discard(row)
         self._open_steps.pop(internal_id, None)
         if self._ids.get(_key(row)) == internal_id:
             del self._ids[_key(row)]

@@ -27,24 +27,20 @@ class QueueSizes:
     """Follows the rows of one client's queue. Not safe for several threads: its owner has the lock."""
 
     def __init__(self) -> None:
-        self._sizes: dict[str, tuple[QueueRow, int]] = {}
+        self._sizes: dict[str, int] = {}
         self._sums: defaultdict[tuple[str, QueueStatus], int] = defaultdict(int)
         self._done: defaultdict[str, _Done] = defaultdict(lambda: cast("_Done", SortedList()))
 
     def put(self, row: QueueRow, size: int) -> None:
-        """Add an entry, or replace the one of the same internal id."""
-        self.discard(row.internal_id)
-        self._sizes[row.internal_id] = row, size
+        """Add an entry that is not here."""
+        self._sizes[row.internal_id] = size
         self._sums[row.client_passenger, row.status] += size
         if row.status is QueueStatus.COMPLETE:
             self._done[row.client_passenger].add(_place(row))
 
-    def discard(self, internal_id: str) -> None:
-        """Forget an entry; harmless when it is not here."""
-        row, size = self._sizes.pop(internal_id, (None, 0))
-        if row is None:
-            return
-        self._sums[row.client_passenger, row.status] -= size
+    def discard(self, row: QueueRow) -> None:
+        """Forget an entry that was put with that row."""
+        self._sums[row.client_passenger, row.status] -= self._sizes.pop(row.internal_id)
         if row.status is QueueStatus.COMPLETE:
             self._done[row.client_passenger].remove(_place(row))
 
@@ -62,7 +58,7 @@ class QueueSizes:
         gone: list[str] = []
         while len(gone) < len(done) and (len(gone) < number or excess > 0):
             gone.append(done[len(gone)][1])
-            excess -= self._sizes[gone[-1]][1]
+            excess -= self._sizes[gone[-1]]
         return gone
 
     def space(self) -> dict[str, Space]:
