@@ -81,19 +81,20 @@ class Stopwatch:
     def __init__(self) -> None:
         self.best = 0.0
         """The most that were done in a second of a round."""
-        self._spent = 0.0
+        self.spent = 0.0
+        """Seconds of the present round."""
         self._begun = 0.0
 
     def __enter__(self) -> None:
         self._begun = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:
-        self._spent += time.perf_counter() - self._begun
+        self.spent += time.perf_counter() - self._begun
 
     def lap(self, done: int) -> None:
         """A round is over, in which so many were done."""
-        self.best = max(self.best, done / self._spent)
-        self._spent = 0.0
+        self.best = max(self.best, done / self.spent)
+        self.spent = 0.0
 
 
 @dataclass
