@@ -3,6 +3,7 @@
 import calendar
 import importlib
 import inspect
+import py_compile
 import re
 import sys
 from pathlib import Path
@@ -10,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from databus_core import Passenger, Processor, Puller
+from databus_core.engine.retry import is_permanent
 from databus_core.errors import FactoryError
 from databus_core.model.log import Log
+from databus_core.model.policies import RetryPolicy
 from databus_core.plugins.database import Database
 from databus_core.plugins.factory import Factory, supplied_modules
 from databus_core.plugins.generation import Generation, module_of
@@ -197,3 +200,36 @@ def test_the_supplied_parts_are_offered():
     assert "databus_core.database.json_files" in factory.available(Database)
     assert "databus_core.connectors.demo.puller_1" in factory.available(Puller)
     assert "databus_core.connectors.email.passenger" in factory.available(Passenger)
+
+
+def test_what_is_compiled_is_left_to_python_and_offered(folder: Path):
+    (folder / "fac_package").mkdir()
+    (folder / "fac_package/__init__.py").write_text("")
+    (folder / "fac_source.py").write_text(ONE)
+    py_compile.compile(str(folder / "fac_source.py"), cfile=str(folder / "fac_package/fac_compiled.pyc"), doraise=True)
+    generation = read(folder)
+    assert list(generation.sources) == ["fac_source.py"]
+    factory = Factory(generation)
+    assert factory.load(Processor, "fac_package.fac_compiled").__module__ == "fac_package.fac_compiled"
+    assert {"fac_source", "fac_package.fac_compiled"} <= set(factory.available(Processor))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_a_link_that_leads_back_does_not_lead_round_in_circles(folder: Path):
+    (folder / "fac_inner").mkdir()
+    (folder / "fac_inner/upper.py").write_text(ONE)
+    (folder / "fac_inner/back").symlink_to(folder, target_is_directory=True)
+    assert list(read(folder).sources) == ["fac_inner/upper.py"]
+
+
+def test_a_source_that_cannot_be_read_says_so_when_it_is_imported(folder: Path):
+    (folder / "fac_locked.py").mkdir()  # as good as a file without the right to read it, and also for root
+    with pytest.raises(FactoryError, match=r"ImportError on import: it cannot be read: .*fac_locked"):
+        Factory(read(folder)).load(Processor, "fac_locked")
+
+
+def test_an_exception_of_a_plug_in_has_the_name_that_its_author_knows(folder: Path):
+    (folder / "fac_shop.py").write_text(ONE + "class Rejected(Exception): ...\n")
+    made = Factory(read(folder)).load(Processor, "fac_shop")
+    error = sys.modules[made.__module__].Rejected()
+    assert is_permanent(RetryPolicy(permanent=["fac_shop.Rejected"]), error)

@@ -12,9 +12,10 @@ import pytest
 
 from databus_core import Dispatcher, DispatcherObserver, DispatcherTicket, Log
 from databus_core.plugins.pusher import Pusher
-from tests.core.test_dispatcher import until
 from tests.core.test_isolation import children
+from tests.support.program import in_process, running
 from tests.support.renewed import CLIENT, PULLER, configure, helper, pushed, pusher, route, ticket_in, write
+from tests.support.waiting import until
 
 BOTH = pytest.mark.parametrize("isolation", ["thread", "process"])
 
@@ -303,8 +304,9 @@ async def test_a_child_that_is_started_later_has_the_last_good_one(tmp_path: Pat
     assert "(plugins/helper.py, line 1)" in driving.ear.plugins[0][1][0]
 
 
-async def test_only_who_needs_what_is_broken_stays_behind(tmp_path: Path, driving: Driving) -> None:
-    ticket = ticket_in(tmp_path, route(isolation="thread"), route("mails", "mailer", isolation="thread"))
+@BOTH
+async def test_only_who_needs_what_is_broken_stays_behind(tmp_path: Path, driving: Driving, isolation: str) -> None:
+    ticket = ticket_in(tmp_path, route(isolation=isolation), route("mails", "mailer", isolation=isolation))
     write(tmp_path, "mailer.py", pusher(1))
     await driving.start(ticket)
     write(tmp_path, "my_pusher.py", "broken(")
@@ -415,3 +417,22 @@ async def test_what_pip_installed_in_the_folder_is_imported_once(tmp_path: Path,
     assert first == second
     assert "installed_thing " in first
     assert driving.ear.plugins == []
+
+
+# On the terminal ----------------------------------------------------------------------------------------------------
+
+
+def test_the_terminal_tells_what_changed_and_what_is_broken(tmp_path: Path) -> None:
+    ticket_in(tmp_path, route())
+    with running(tmp_path, "run", "--safe") as process:  # no trip tells anything between
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert "is open" in process.stdout.readline()
+        write(tmp_path, "my_pusher.py", pusher(2))
+        assert process.stdout.readline().endswith(" plug-ins renewed: my_pusher.py\n")
+        write(tmp_path, "my_pusher.py", "1 / 0")
+        assert process.stdout.readline().endswith(" changed in the plug-in folder: my_pusher.py\n")
+        assert "division by zero (plugins/my_pusher.py, line 1). The last good" in process.stderr.readline()
+        checked = in_process(tmp_path, "check")
+        assert checked.exit_code == 2
+        assert "division by zero (plugins/my_pusher.py, line 1)" in checked.stdout + checked.stderr
