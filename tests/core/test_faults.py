@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import itertools
-import json
 import os
 import shutil
 import threading
@@ -22,7 +21,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from databus_core import Dispatcher, DispatcherTicket, Log
+from databus_core import Dispatcher, Log
 from databus_core.engine import escort
 from databus_core.engine.storage import Storage
 from databus_core.errors import DatabaseError, DatabusError, DispatcherError
@@ -33,7 +32,7 @@ from tests.core.test_dispatcher import until
 from tests.support import faults
 from tests.support.engines import JSON_FILES, POSTGRESQL, SQLITE, Engine
 from tests.support.faults import FATES, Fate, Fault, dies, hangs, raises
-from tests.support.stage import Stage, nothing, ticket_on
+from tests.support.stage import Stage, nothing
 
 KEY = "fated"
 """Of the stage and of the fate: there is one of each at a time."""
@@ -148,11 +147,7 @@ class Scene:
             stage.pusher(name, kind) for name, kind in (("shop", faults.PULLER), ("first", faults.PROCESSOR))
         )
         route = stage.client_passenger(pullers=[puller], processors=[processor], pushers=pushers)
-        file = ticket_on(engine, folder, route).file
-        assert file is not None
-        ticket = json.loads(file.read_text())
-        arguments = {"engine": engine.module, "arguments": ticket["database_arguments"], "fate": KEY}
-        file.write_text(json.dumps(ticket | {"database_module": faults.DATABASE, "database_arguments": arguments}))
+        faults.prepare(engine, folder, KEY, route)
         return cls(engine, folder, stage)
 
     def copy(self, folder: Path) -> Scene:
@@ -172,7 +167,7 @@ class Scene:
     async def dispatcher(self) -> AsyncGenerator[Dispatcher]:
         """A process that finds what the last one left, and is told of nothing that is damaged."""
         failures = Failures()
-        dispatcher = Dispatcher(DispatcherTicket.load(self.folder / "ticket.json"), failures)
+        dispatcher = Dispatcher(faults.fated_ticket(self.folder), failures)
         await dispatcher.start(paused=True)
         try:
             assert failures.heard == []

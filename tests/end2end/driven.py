@@ -1,46 +1,66 @@
-"""A dispatcher in a process of its own that a test kills; `drive` is what it runs.
+"""A dispatcher in a process of its own that a test kills: `python -m tests.end2end.driven`.
 
-Below the folder lie `ticket.json`, `source/` (a file per passenger; a notified one is deleted), `target/` (a file per
-delivered passenger) and `record.txt`, where every plug-in says what it is about to do and what it has done. The same
-lines go to the test. A record's last line tells where a kill hit.
+That process drives nothing itself. For each folder that it is told on stdin it forks one that does, which so need not
+import everything anew, tells its id, and when it has ended its exit code.
+
+Below a folder lie `ticket.json`, `source/` (a file per passenger; a notified one is deleted), `target/` (a file per
+delivered passenger) and `record.txt`, where every plug-in says what it is about to do and what it has done. Its last
+line tells where a kill hit. When `die-at` says "push 2", the process is killed as soon as that was said so often.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from databus_core import Attachment, Dispatcher, DispatcherTicket, Passenger, Processor, Puller, Pusher
 
 if TYPE_CHECKING:
     from tests.support.engines import Engine
 
-SOURCE, TARGET, RECORD = "source", "target", "record.txt"
+SOURCE, TARGET, RECORD, DIE_AT, DRIVER = "source", "target", "record.txt", "die-at", "driver"
 CLIENT, ROUTE, SYSTEM = "demo", "files", "source folder"
 BYTES = bytes(range(256)) * 12
+
+IMPORTED_ONCE = (
+    "databus_core.database.json_files",
+    "databus_core.database.sql",
+    "databus_core.database.sql.schema",
+    "alembic.command",
+    "sqlalchemy.dialects.sqlite",
+)
 
 ANSWER_SECONDS = 0.002
 """How long the systems on either side, and the processor, take for one passenger: long enough to be killed in."""
 
 
-def prepare(folder: Path, engine: Engine) -> None:
-    """Make the folder ready: a ticket that drives about sixteen times a second, on that database engine."""
+_said: Counter[str] = Counter()
+
+
+def prepare(folder: Path, engine: Engine, pusher: str, **options: Any) -> None:
+    """Make the folder ready: a ticket that drives about sixteen times a second, on that database engine.
+
+    `pusher` is the name of a class below; `options` are the client passenger's.
+    """
     for name in (SOURCE, TARGET):
         (folder / name).mkdir()
     route = {
         "name": ROUTE,
         "pullers": [f"{__name__}:Source"],
         "processors": [f"{__name__}:Stamp"],
-        "pushers": [f"{__name__}:Target"],
+        "pushers": [{"module": f"{__name__}:{pusher}", "commit": options.pop("commit", "each")}],
         "queue_life_span": 30,
         "sync_frequency": 0.001,
+        **options,
     }
     with closing(engine.opened(folder)) as database:
         database.create_client(CLIENT)
@@ -75,8 +95,18 @@ def record(folder: Path, line: str) -> None:
         os.write(file, data)
     finally:
         os.close(file)
-    os.write(sys.stdout.fileno(), data)
+    phase = line.partition(" ")[0]
+    _said[phase] += 1
+    if _die_at(folder) == f"{phase} {_said[phase]}":
+        os.kill(int((folder / DRIVER).read_text()), signal.SIGKILL)
     time.sleep(ANSWER_SECONDS)
+
+
+def _die_at(folder: Path) -> str:
+    try:
+        return (folder / DIE_AT).read_text()
+    except FileNotFoundError:
+        return ""
 
 
 class Source(Puller):
@@ -120,8 +150,38 @@ class Target(Pusher):
         record(self.context.folder, f"pushed {passenger.external_id}")
 
 
-def drive(folder: Path, said: Connection) -> None:
-    """Drive the ticket in that folder until somebody ends it; each line of the record goes to the test, too."""
-    os.dup2(said.fileno(), sys.stdout.fileno())
-    said.close()
-    sys.exit(Dispatcher(DispatcherTicket.load(folder / "ticket.json")).run())
+class BatchTarget(Target):
+    """Up to three at once."""
+
+    batch_size = 3
+
+    def push_batch(self, passengers: Sequence[Passenger]) -> list[None]:
+        for passenger in passengers:
+            self.push(passenger)
+        return [None] * len(passengers)
+
+
+def _drive(folder: Path) -> int:
+    """The driving process, until a signal ends it; answers its exit code."""
+    (folder / DRIVER).write_text(str(os.getpid()))
+    os.environ[DRIVER] = str(folder)  # by which its trips' processes are known
+    return Dispatcher(DispatcherTicket.load(folder / "ticket.json")).run()
+
+
+def main() -> None:
+    """Fork a driving process for each line of stdin, one at a time."""
+    for module in IMPORTED_ONCE:
+        importlib.import_module(module)
+    for line in sys.stdin:
+        pid = os.fork()
+        if not pid:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            for stream in (sys.stdin, sys.stdout):
+                os.dup2(nowhere, stream.fileno())
+            sys.exit(_drive(Path(line.rstrip("\n"))))
+        print(pid, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,7 @@ survivors of its memory still do has an effect.
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 import threading
@@ -17,14 +18,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from databus_core import LeaveOut, NotYet, Passenger
+from databus_core import DispatcherTicket, LeaveOut, NotYet, Passenger
 from databus_core.engine.access import NOT_FOR_TRIPS, far_database
 from databus_core.errors import DatabaseError
 from databus_core.plugins.database import Database, DatabaseContext
 from databus_core.plugins.factory import Factory
 from databus_core.plugins.plugin import PluginContext
 from databus_core.plugins.pusher import Pushed
-from tests.support.stage import StageBatchPusher, StageProcessor, StagePuller, StagePusher, StageTellingPusher
+from tests.support.engines import Engine
+from tests.support.stage import (
+    StageBatchPusher,
+    StageProcessor,
+    StagePuller,
+    StagePusher,
+    StageTellingPusher,
+    ticket_on,
+)
 
 FATES: dict[str, Fate] = {}
 PULLER, PROCESSOR, PUSHER, BATCH_PUSHER, TELLING_PUSHER, DATABASE = (
@@ -172,6 +181,19 @@ _METHODS = {
 }
 FatedDatabase = type("FatedDatabase", (_Fated, Database), _METHODS | {"__module__": __name__})
 """A database of the engine in its arguments, whose calls have the fate that they name."""
+
+
+def prepare(engine: Engine, folder: Path, fate: str, *passengers: dict[str, Any]) -> None:
+    """Make a ticket over such a database, whose client "demo" has these client passengers."""
+    ticket = ticket_on(engine, folder, *passengers).document()
+    arguments = {"engine": engine.module, "arguments": engine.arguments_in(folder), "fate": fate}
+    ticket |= {"database_module": DATABASE, "database_arguments": arguments}
+    (folder / "ticket.json").write_text(json.dumps(ticket))
+
+
+def fated_ticket(folder: Path) -> DispatcherTicket:
+    """The ticket of a folder that was prepared so, or of a copy of it."""
+    return DispatcherTicket.load(folder / "ticket.json")
 
 
 # The plug-ins --------------------------------------------------------------------------------------------------------

@@ -43,6 +43,10 @@ class Breakers(DispatcherObserver):
         """A pusher, and whether its breaker opened."""
         self.heard.append((change.pusher, change.opened))
 
+    def is_open(self, pusher: str) -> bool:
+        """Whether the last that was heard of it is that it opened."""
+        return dict(self.heard).get(pusher, False)
+
 
 class Trips:
     """One client passenger's trips."""
