@@ -20,6 +20,7 @@ from sqlalchemy.dialects import mssql
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.sql.elements import ClauseElement
 
+from databus_core.database.sql import search_source
 from databus_core.database.sql.content import Contents
 from databus_core.database.sql.log_table import LogTable
 from databus_core.database.sql.queue_pages import QueuePages
@@ -108,6 +109,23 @@ def test_a_database_of_an_earlier_version_is_copied_brought_up_to_date_and_index
     shutil.copy(backup.file, other / FILE)
     database = SQLITE.opened(other)
     assert database.queue_rows(Query(client_id=ROOT)).total == 3
+    database.close()
+
+
+def test_titles_are_found_in_a_database_of_before_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(search_source, "title_in", lambda properties: "")
+        database = SQLITE.opened(tmp_path)
+        database.seat(ROOT, entries(3, properties={"subject": "Bestellung"}))
+        settle(database)
+        assert found(database, "bestellung") == []
+        database.close()
+    with raw(tmp_path / FILE) as connection:
+        connection.execute(f"UPDATE {VERSION_TABLE} SET version_num = '0007'")
+        connection.commit()
+    database = SQLITE.opened(tmp_path)
+    settle(database)
+    assert found(database, "bestellung") == ["2", "1", "0"]
     database.close()
 
 

@@ -10,6 +10,7 @@ import threading
 import time
 import zipfile
 from collections import defaultdict
+from contextlib import closing
 from dataclasses import replace
 from email.message import EmailMessage
 from pathlib import Path
@@ -68,6 +69,19 @@ def seated(database: Database, *attachments: Attachment, name: str = "1") -> Que
     database.seat(ROOT, [made])
     settle(database)
     return made
+
+
+def test_a_passenger_is_found_by_its_title_as_it_is_now(engine: Engine, tmp_path: Path) -> None:
+    with closing(engine.opened(tmp_path)) as database:
+        made = entry("1", properties={"subject": "Bestellung Dübel", "sender": "miller@example.com"})
+        database.seat(ROOT, [made])
+        settle(database)
+        assert found(database, "bestellung düb") == ["1"]
+        assert found(database, "miller") == [], "the details do not show it as the title"
+        made.properties["subject"] = "Nachtrag"
+        database.update(ROOT, [made])
+        settle(database)
+        assert (found(database, "nachtrag"), found(database, "bestellung")) == (["1"], [])
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,12 @@ def entry_facts_of(columns: EntryColumns) -> EntryFacts:
     return name, time_of(pulled_at), module, properties, log_ids, unknown
 
 
+def titles_differ(before: EntryFacts, after: EntryFacts) -> bool:
+    """Whether a person would call the entry something else."""
+    had, has = before[3], after[3]
+    return had != has and title_in(json_or(had, {})) != title_in(json_or(has, {}))
+
+
 def entry_columns(facts: EntryFacts) -> EntryColumns:
     """ENTRY_COLUMNS."""
     name, pulled_at, module, properties, log_ids, unknown = facts

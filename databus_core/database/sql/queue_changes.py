@@ -19,6 +19,7 @@ from databus_core.database.sql.codec import (
     progress_of,
     step_columns,
     steps_facts,
+    titles_differ,
 )
 from databus_core.database.sql.queue_stored import AttachmentFacts, Stored
 from databus_core.database.sql.queue_tally import Counted, counted
@@ -132,6 +133,8 @@ class Changes:
     def _note_entry(self, stored: Stored, facts: EntryFacts, steps: list[StepFacts]) -> None:
         was, before = _counted(stored), (*stored.columns, *stored.progress, stored.size)
         stored.size += rows_size(facts, steps) - rows_size(stored.facts, stored.steps)
+        if titles_differ(stored.facts, facts):
+            self.searched.append(stored.id)
         stored.facts, stored.columns = facts, entry_columns(facts)
         stored.progress = progress_of(steps, stored.columns[1])
         self.entries.add(before, (*stored.columns, *stored.progress, stored.size), stored.id)

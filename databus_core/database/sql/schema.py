@@ -11,7 +11,7 @@ from sqlalchemy.schema import CreateSchema
 
 from databus_core.errors import DatabaseError, NotFoundError
 
-VERSION = "0007"
+VERSION = "0010"
 """Name of the newest migration; later ones sort after earlier ones."""
 VERSION_TABLE = "databus_version"
 

@@ -1,4 +1,4 @@
-"""Reads what entries are found by: ids, errors, names and contents of attachments."""
+"""Reads what entries are found by: ids, titles, errors, names and contents of attachments."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from databus_core.database.sql.codec import json_or
 from databus_core.database.sql.content import CHUNK, Contents
 from databus_core.database.sql.documents import LARGEST, is_document, text_of
 from databus_core.database.sql.readable import READ, text_in
 from databus_core.database.sql.search_words import indexed
 from databus_core.database.sql.store import Store, fetched
 from databus_core.database.sql.tables import Tables
+from databus_core.model.passenger import title_in
 
 ENTRIES = 200
 BYTES = 1 << 18
@@ -99,10 +101,11 @@ class SearchSource:
         with self._store.reading() as connection:
             rows = fetched(
                 connection,
-                select(entry.id, entry.client_id, entry.internal_id, entry.external_id, entry.source_system).where(
-                    entry.id.in_(keys)
-                ),
-            )
+                select(
+                    entry.id, entry.client_id, entry.internal_id, entry.external_id, entry.source_system,
+                    entry.properties,
+                ).where(entry.id.in_(keys)),
+            )  # fmt: skip
             errors = select(step.queue_entry_id, step.error).where(step.queue_entry_id.in_(keys), step.error != "")
             for key, error in fetched(connection, errors.order_by(step.queue_entry_id, step.position)):
                 texts[key].append(error)
@@ -112,7 +115,10 @@ class SearchSource:
         for each in attached:
             data = small[each.content] if each.content in small else self._beginning(each)
             texts[each.entry] += [each.name, self._text(each, data, names.get(each.entry, ""))]
-        return [(key, client, indexed([*ids, *texts[key]], longest, mark)) for key, client, *ids in rows]
+        return [
+            (key, client, indexed([*ids, title_in(json_or(properties, {})), *texts[key]], longest, mark))
+            for key, client, *ids, properties in rows
+        ]
 
     def _text(self, attached: _Attached, data: bytes, passenger: str) -> str:
         try:
