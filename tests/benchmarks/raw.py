@@ -141,7 +141,10 @@ class Raw:
         self.connection.execute("COMMIT")
 
     def fill(self, count: int, *, open_ones: int, until: datetime, days: int, names: Sequence[str]) -> None:
-        """Passengers pulled in the days until then, all complete but so many, of which every second one fails."""
+        """Passengers pulled in the days until then, all complete but so many, of which every second one fails.
+
+        Where so many are, they were indexed for the search long ago: that does not begin now, beside what is measured.
+        """
         run, many = self.connection.execute, self.connection.executemany
         run("PRAGMA synchronous = OFF")
         last, apart = _stored(until), days * MICROSECONDS_OF_DAY // max(count, 1)
@@ -173,6 +176,7 @@ class Raw:
             many(INSERT_ATTACHMENT, ((key, "order.txt", key) for key in keys))
             run("COMMIT")
         many(TALLY, ((name, day, *numbers) for (name, day), numbers in tally.items()))
+        run("UPDATE search_progress SET indexed_until = ?", (count,))
         self._next = count + 1
         run("PRAGMA synchronous = FULL")
 
