@@ -26,9 +26,9 @@ class Work:
         self._held: set[str] = set()
         self._waiting: dict[str, QueueEntry] = {}
         """What is to be stored with the next group."""
-        self._group: set[str] = set()
-        """Those of them that it has been begun for."""
-        self._group_since = 0.0
+        self._waiting_since = 0.0
+        self._outcomes: set[str] = set()
+        """Those of them that make the group large."""
         self._finished: set[str] = set()
         """What can be let go of when it is stored."""
 
@@ -91,18 +91,17 @@ class Work:
         self._bus.on_change()
 
     def store_soon(self, entry: QueueEntry) -> None:
-        """Make its present state durable with the next group, which this begins if there is none."""
+        """Make its present state durable with the next group."""
         self.store_with_next(entry)
-        moment = time.monotonic()
-        if not self._group:
-            self._group_since = moment
-        self._group.add(entry.internal_id)
-        if len(self._group) >= GROUP_SIZE or moment - self._group_since >= GROUP_SECONDS:
+        self._outcomes.add(entry.internal_id)
+        if len(self._outcomes) >= GROUP_SIZE or time.monotonic() - self._waiting_since >= GROUP_SECONDS:
             self.flush()
 
     def store_with_next(self, entry: QueueEntry) -> None:
-        """Make its present state durable with the next group, whenever that is."""
+        """Make its present state durable together with the next one for which `store` or `store_soon` want that."""
         mention(entry, self._bus.log.id)
+        if not self._waiting:
+            self._waiting_since = time.monotonic()
         self._waiting[entry.internal_id] = entry
 
     def finish(self, entry: QueueEntry) -> None:
@@ -117,8 +116,8 @@ class Work:
         if self._waiting:
             self._bus.queue.update(list(self._waiting.values()))
             self._waiting.clear()  # not before: where this failed, the trip's end tries it once more
-            self._group.clear()
             self._bus.on_change()
+        self._outcomes.clear()
         finished, self._finished = self._finished, set()
         self._release(finished)
 

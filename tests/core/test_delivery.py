@@ -309,6 +309,21 @@ async def test_outcomes_are_durable_at_once_or_in_groups(
         assert set((await trips.statuses()).values()) == {"complete"}
 
 
+async def test_that_the_source_was_told_is_durable_with_the_first_group(engine: Engine, tmp_path: Path):
+    stage = Stage(waiting=[f"{number:03}" for number in range(4)])
+    durable: list[int] = []
+
+    def look(*_: object) -> None:
+        durable.append(sum(entry.puller_notified for entry in stored(engine, tmp_path).values()))
+        time.sleep(0.06)
+
+    stage.on_push = look
+    configured = stage.client_passenger(processors=[], pushers=[stage.pusher("erp", commit="grouped")])
+    async with trips_on(engine, tmp_path, configured) as trips:
+        await trips.drive()
+    assert durable == [0, 4, 4, 4]
+
+
 # A person, and what is damaged --------------------------------------------------------------------------------------
 
 
