@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 from databus_core.engine.guard import breakers_of
-from databus_core.engine.order import Order
 from databus_core.engine.quarantine import quarantined_in
 from databus_core.engine.why import Hindrances
 from databus_core.errors import DamagedError, NotFoundError
 from databus_core.model.active_hours import ALWAYS
 from databus_core.model.client import Client
+from databus_core.model.passenger import property_key
 from databus_core.model.queue_entry import QueueEntry, QueueStatus
 from databus_core.plugins.database import Database
-
-LOOKED_AT = 1000
-"""How many of the oldest open passengers of a client passenger are looked at for one that holds others back."""
 
 
 def find_out(database: Database, client_id: str, client: Client, internal_id: str) -> tuple[QueueEntry, Hindrances]:
@@ -52,29 +47,27 @@ class Inquiry:
         if route is None or not route.ordered_by or entry.status is QueueStatus.COMPLETE:
             return ""
         if name not in self._lines:
-            self._lines[name] = _Line(self._database, self._client_id, name, Order(route.ordered_by))
-        return self._lines[name].before(entry)
+            self._lines[name] = _Line(self._database, self._client_id, name, route.ordered_by)
+        first = self._lines[name].first(property_key(entry.properties, route.ordered_by))
+        if first in {"", entry.internal_id}:
+            return ""
+        try:
+            return str(self._database.entry(self._client_id, first))
+        except (NotFoundError, DamagedError):  # it is removed meanwhile, or holds nobody back
+            return ""
 
 
 class _Line:
     """The open passengers of one client passenger in pull order, read no further than they are asked for."""
 
-    def __init__(self, database: Database, client_id: str, client_passenger: str, order: Order) -> None:
-        self._database = database
-        self._client_id = client_id
-        self._order = order
-        self._ids = islice(database.open_ids(client_id, client_passenger), LOOKED_AT)
-        self._first: dict[bytes, QueueEntry] = {}
-        """The first one of each key, of those read so far."""
+    def __init__(self, database: Database, client_id: str, client_passenger: str, ordered_by: str) -> None:
+        self._rest = iter(database.open_keys(client_id, client_passenger, ordered_by))
+        self._first: dict[bytes, str] = {}
+        """The internal id of the first one of each key, of those read so far."""
 
-    def before(self, entry: QueueEntry) -> str:
-        """The first passenger with the same key, when that is another one; else empty."""
-        key = self._order.key(entry)
-        while key not in self._first and (internal_id := next(self._ids, None)) is not None:
-            try:
-                other = self._database.entry(self._client_id, internal_id)
-            except (NotFoundError, DamagedError):  # it is purged meanwhile, or holds nobody back
-                continue
-            self._first.setdefault(self._order.key(other), other)
-        first = self._first.get(key)
-        return "" if first is None or first.internal_id == entry.internal_id else str(first)
+    def first(self, key: bytes) -> str:
+        """The internal id of the first one with that key; empty when there is none."""
+        while key not in self._first and (following := next(self._rest, None)) is not None:
+            internal_id, its_key = following
+            self._first.setdefault(its_key, internal_id)
+        return self._first.get(key, "")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import orjson
-
+from databus_core.model.passenger import property_key
 from databus_core.model.queue_entry import QueueEntry, QueueStatus
 
 
@@ -35,4 +34,4 @@ class Order:
 
     def key(self, entry: QueueEntry) -> bytes:
         """What it has in common with those that it waits for."""
-        return orjson.dumps(entry.properties.get(self._property_name), option=orjson.OPT_SORT_KEYS)
+        return property_key(entry.properties, self._property_name)

@@ -137,3 +137,8 @@ class Passenger:
         """The attachments whose names end in one of the extensions (with or without a dot, in any case)."""
         wanted = {f".{extension.lower().lstrip('.')}" for extension in extensions}
         return [a for a in self.attachments if PurePosixPath(a.name).suffix.lower() in wanted]
+
+
+def property_key(properties: Mapping[str, Json], name: str) -> bytes:
+    """What tells the values of a property apart: its JSON; that of null where there is none."""
+    return orjson.dumps(properties.get(name), option=orjson.OPT_SORT_KEYS)

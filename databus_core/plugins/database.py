@@ -191,6 +191,14 @@ class Database(ABC):
         """
 
     @abstractmethod
+    def open_keys(self, client_id: str, client_passenger: str, name: str) -> Iterator[tuple[str, bytes]]:
+        """Internal id and key of a property (see `property_key`) of each one that is not complete, in pull order.
+
+        They are read a few at a time while the caller goes on; what cannot be read is passed over. Costs as much as is
+        open, not as is stored.
+        """
+
+    @abstractmethod
     def next_attempt_at(self, client_id: str, client_passenger: str, after: datetime | None) -> datetime | None:
         """The first time after `after` to which a passenger was put off: QueueEntry.due_at where it is later than when
         the passenger was pulled. None when there is none. Costs as much as there is open, not as is stored.

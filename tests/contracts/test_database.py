@@ -33,6 +33,7 @@ from databus_core.model.clock import now
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry, MessageType
 from databus_core.model.missed import Absence, MissedTrips
+from databus_core.model.passenger import Json, property_key
 from databus_core.model.query import LogQuery, Query, QueueCounts, QueueOrder, QueueRow, Rows
 from databus_core.model.queue_entry import QueueEntry, QueueStatus, Step, StepKind
 from databus_core.model.route_state import RoutePause, RouteState
@@ -1283,6 +1284,26 @@ def test_what_is_paused_stays_so_until_it_is_resumed(engine: Engine, database: D
     database.write_route_state(ROOT, paused(pause=RoutePause.NONE))
     assert database.route_states(ROOT) == {"orders": paused(pause=RoutePause.NONE), "letters: Ä/1": letters}
     database.close()
+
+
+def test_keys_of_what_is_open_come_in_pull_order_whatever_their_number(database: Database) -> None:
+    values: list[Json] = ["a", "A", 'q"\\', "ä[1]", 1, 1.0, True, None, {"y": 1, "x": 2}, [1], ""]
+    made = [entry(str(number), pulled_at=minutes(number), properties={"k": v}) for number, v in enumerate(values)]
+    without = entry("none", pulled_at=minutes(-1))
+    many = [entry(f"m{n}", pulled_at=minutes(30) + n * timedelta(seconds=1), properties={"k": n}) for n in range(250)]
+    database.seat(ROOT, [entry("letter", client_passenger="letters", properties={"k": "a"}), *many, *made, without])
+    expected = [(without, None), *zip(made, values, strict=True), *((each, n) for n, each in enumerate(many))]
+    found = list(database.open_keys(ROOT, "orders", "k"))
+    assert found == [(each.internal_id, property_key({"k": value}, "k")) for each, value in expected]
+    assert property_key({"k": {"x": 2, "y": 1}}, "k") in [key for _, key in found], "the order of keys means nothing"
+    made[0].notification.give_up("no")
+    database.update(ROOT, [made[0], completed(made[1])])
+    database.remove(ROOT, [made[2].internal_id])
+    ids = [internal_id for internal_id, _ in database.open_keys(ROOT, "orders", "k")]
+    assert ids[:3] == [without.internal_id, made[0].internal_id, made[3].internal_id], (
+        "failed ones hold others back, too"
+    )
+    assert list(database.open_keys(ROOT, "nobody", "k")) == []
 
 
 def test_the_next_attempt_is_the_first_one_after_a_moment(engine: Engine, database: Database, tmp_path: Path) -> None:

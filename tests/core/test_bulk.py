@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.waiting import until
 
 from databus_core import Change, Dispatcher
 from databus_core.engine import bulk, queue
@@ -21,6 +20,7 @@ from databus_core.model.ticket import DispatcherTicket
 from tests.support.engines import JSON_FILES, SQLITE, Engine
 from tests.support.entries import completed, entries
 from tests.support.stage import Stage, nothing, ticket_with
+from tests.support.waiting import until
 
 CLIENT = "demo"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from databus_core import Client, ClientPassenger, Dispatcher, DispatcherObserver, DispatcherTicket
+from databus_core import Client, ClientPassenger, Dispatcher, DispatcherObserver, DispatcherTicket, NotYet
 from databus_core.errors import NotFoundError
 from databus_core.model.breaker_change import BreakerChange
 from databus_core.model.query import Query
@@ -111,6 +111,20 @@ async def test_the_first_of_those_with_the_same_key_holds_the_others_back(tmp_pa
     assert told["2"].startswith("Delivered at ")
     assert told["3"].startswith("Waiting for shop - 1 (")
     assert told["3"].endswith("), which is to be delivered before it.")
+    await dispatcher.shut_down()
+
+
+async def test_who_holds_back_is_found_however_many_stand_between(tmp_path: Path, stage: Stage) -> None:
+    stage.waiting = [str(number) for number in range(100, 1300)]
+    stage.spoil = lambda passenger: passenger.properties.update(customer=min(int(passenger.external_id), 1250))
+    stage.on_push = lambda *_: NotYet("closed")
+    dispatcher = Dispatcher(configured(tmp_path, stage, ordered_by="customer"))
+    await dispatcher.start(paused=True)
+    await dispatcher.drive("demo", "orders")
+    await dispatcher.resume()
+    rows = await dispatcher.read(lambda storage: storage.database.queue_rows(Query(client_id="demo", limit=2000)).rows)
+    ids = {row.external_id: row.internal_id for row in rows}
+    assert (await dispatcher.why("demo", ids["1299"])).startswith("Waiting for shop - 1250 (")
     await dispatcher.shut_down()
 
 

@@ -42,6 +42,7 @@ def far(database: Database) -> Database:
     access = Access(database, Seats())
     dispatchers.handlers = {
         "database": lambda method, args, kwargs: answered(access, method, args, kwargs),
+        "more": access.more,
         "trip is over": lambda: None,
     }
     threading.Thread(target=dispatchers.serve, daemon=True).start()

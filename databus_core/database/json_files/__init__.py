@@ -24,7 +24,7 @@ from databus_core.model.customizing import CustomizingBackup
 from databus_core.model.holder import Holder
 from databus_core.model.log import Log, LogEntry
 from databus_core.model.missed import MissedTrips
-from databus_core.model.passenger import Json
+from databus_core.model.passenger import Json, property_key
 from databus_core.model.problem import Problem
 from databus_core.model.query import PAGE, LogQuery, LogRow, Query, QueueCounts, QueueRow, Rows, SearchProgress
 from databus_core.model.queue_entry import QueueEntry
@@ -215,6 +215,14 @@ class JsonFiles(Database):
                 continue  # removed meanwhile
             except DamagedError as error:
                 yield error
+
+    def open_keys(self, client_id: str, client_passenger: str, name: str) -> Iterator[tuple[str, bytes]]:
+        for internal_id in self.open_ids(client_id, client_passenger):
+            try:
+                entry = self.entry(client_id, internal_id)
+            except (NotFoundError, DamagedError):  # it is removed meanwhile, or cannot be read
+                continue
+            yield internal_id, property_key(entry.properties, name)
 
     def next_attempt_at(self, client_id: str, client_passenger: str, after: datetime | None) -> datetime | None:
         with self._reading(client_id) as client:

@@ -336,6 +336,16 @@ class Sql(Database):
                 return
             yield entry
 
+    def open_keys(self, client_id: str, client_passenger: str, name: str) -> Iterator[tuple[str, bytes]]:
+        with self._reading(client_id) as (parts, key):
+            found = parts.view.open_keys(key, client_passenger, name)
+        while True:
+            with self._inside():
+                some = next(found, None)
+            if some is None:
+                return
+            yield from some
+
     def next_attempt_at(self, client_id: str, client_passenger: str, after: datetime | None) -> datetime | None:
         with self._reading(client_id) as (parts, key):
             return parts.view.next_attempt_at(key, client_passenger, after)

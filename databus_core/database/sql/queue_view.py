@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import BindParameter, ColumnElement, Connection, Row, bindparam, func, literal_column, select
 
 from databus_core.database.sql.codec import (
@@ -24,6 +25,7 @@ from databus_core.database.sql.store import Store, fetched
 from databus_core.database.sql.tables import COMPLETE, OPEN
 from databus_core.errors import DamagedError, NotFoundError
 from databus_core.model.attachment import Attachment
+from databus_core.model.passenger import property_key
 from databus_core.model.query import QueueCounts
 from databus_core.model.queue_entry import QueueEntry, Step, StepKind
 
@@ -94,6 +96,16 @@ class QueueView:
             )
             .order_by(entry.pulled_at, entry.internal_id)
         )
+        self._select_open_keys = (
+            select(entry.id)
+            .where(
+                entry.client_id == bindparam("client"),
+                entry.client_passenger == bindparam("name"),
+                entry.status == _OPEN,
+            )
+            .order_by(entry.pulled_at, entry.internal_id)
+        )
+        self._select_properties = select(entry.id, entry.internal_id, entry.properties).where(entry.id.in_(keys))
         self._select_known = select(entry.internal_id, entry.fingerprint).where(
             entry.client_id == bindparam("client"), entry.seat == bindparam("seat")
         )
@@ -136,6 +148,17 @@ class QueueView:
             with self._store.reading() as connection:
                 entries = self._entries(connection, keys[start : start + READ_AT_ONCE].tolist())
             yield from entries
+
+    def open_keys(self, client_id: int, client_passenger: str, name: str) -> Iterator[list[tuple[str, bytes]]]:
+        """See Database.open_keys; some at a time."""
+        with self._store.reading() as connection:
+            parameters = {"client": client_id, "name": client_passenger}
+            keys = array("q", connection.execute(self._select_open_keys, parameters).scalars())
+        for start in range(0, len(keys), READ_AT_ONCE):
+            some = keys[start : start + READ_AT_ONCE].tolist()
+            with self._store.reading() as connection:
+                rows = {row.id: row for row in connection.execute(self._select_properties, {"keys": some})}
+            yield [(rows[key].internal_id, _property_key(rows[key].properties, name)) for key in some if key in rows]
 
     def next_attempt_at(self, client_id: int, client_passenger: str, after: datetime | None) -> datetime | None:
         """See Database.next_attempt_at."""
@@ -232,3 +255,7 @@ def _entry(row: Row[Any], steps: list[Step], attachments: list[Attachment]) -> Q
         pulled_at=time_of(row.pulled_at),
         unknown=json_or(row.unknown, {}),
     )
+
+
+def _property_key(stored: str, name: str) -> bytes:
+    return property_key(orjson.loads(stored) if stored else {}, name)
