@@ -91,10 +91,8 @@ class Driver:
     def _handle(self, entries: Iterable[QueueEntry], *, follow: bool = True) -> None:
         """Everything that can be done for these passengers now, who `follow` the present configuration from now on, or
         have its steps already."""
-        for each in entries:
-            entry = self._work.take(each)
-            if entry is not None:
-                self._serve(entry, follow=follow)
+        for entry in self._work.each(entries):
+            self._serve(entry, follow=follow)
         self._delivery.flush()
 
     def _serve(self, entry: QueueEntry, *, follow: bool) -> None:

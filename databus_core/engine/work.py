@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Self
 
@@ -49,6 +49,20 @@ class Work:
         One that is held already is answered as it is.
         """
         return next(iter(self.take_all([entry])), None)
+
+    def each(self, entries: Iterable[QueueEntry]) -> Iterator[QueueEntry]:
+        """One after the other, held and as it is now; those that cannot be read any more are left out.
+
+        While they are quickly done, several are taken at once, which is one message of a trip in a child process. After
+        a slow one they are taken one by one: a person can change what is not worked on.
+        """
+        rest, at_once = list(entries), 1
+        while rest:
+            some, rest = rest[:at_once], rest[at_once:]
+            begun = time.monotonic()
+            yield from self.take_all(some)
+            is_quick = time.monotonic() - begun < GROUP_SECONDS / 2
+            at_once = min(at_once * 2, GROUP_SIZE) if is_quick else 1
 
     def take_all(self, entries: Sequence[QueueEntry]) -> list[QueueEntry]:
         """The same for several at once; those that cannot be read any more are left out."""
