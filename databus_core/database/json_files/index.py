@@ -148,7 +148,9 @@ class QueueIndex:
         ids = self.ids("passenger+due", client_passenger)
         if moment is None:
             return ids
-        return [id_ for id_ in ids if (due_at := self._rows[id_].due_at) is not None and due_at <= moment]
+        rows = (self._rows[internal_id] for internal_id in ids)
+        # What was seated before the clock was set back is not put off by that.
+        return [row.internal_id for row in rows if row.due_at is not None and row.due_at <= max(moment, row.pulled_at)]
 
     def next_attempt_at(self, client_passenger: str, after: datetime | None) -> datetime | None:
         """See Database.next_attempt_at."""

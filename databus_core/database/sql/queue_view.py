@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import BindParameter, ColumnElement, Connection, Row, bindparam, func, literal_column, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Row, bindparam, func, literal_column, or_, select
 
 from databus_core.database.sql.codec import (
     STEP_COLUMNS,
@@ -76,7 +76,8 @@ class QueueView:
                 entry.client_id == bindparam("client"),
                 entry.client_passenger == bindparam("name"),
                 entry.status == _OPEN,
-                entry.due_at <= bindparam("moment"),
+                # What was seated before the clock was set back is not put off by that.
+                or_(entry.due_at <= bindparam("moment"), entry.due_at <= entry.pulled_at),
             )
             .order_by(entry.pulled_at, entry.internal_id)
         )
