@@ -185,9 +185,10 @@ class Database(ABC):
     ) -> Iterator[QueueEntry | DamagedError]:
         """What a trip can do something for at that time (None: at any time; see QueueEntry.due_at), in pull order.
 
-        What was put off to no time is there also when the clock was set back behind its pulling. Entries are read a few at a time while the caller goes on, so that memory does not grow with their number; each
-        is an object of the caller's own. One that cannot be read comes as its error. What changes meanwhile may come as
-        it was: who holds an entry for longer reads it again. Costs as much as is due.
+        What was put off to no time is there also when the clock was set back behind its pulling. Entries are read a few
+        at a time while the caller goes on, so that memory does not grow with their number; each is an object of the
+        caller's own. One that cannot be read comes as its error. What changes meanwhile may come as it was: who holds
+        an entry for longer reads it again. Costs as much as is due.
         """
 
     @abstractmethod
