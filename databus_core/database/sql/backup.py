@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from databus_core.database.sql.backup_folder import UNFINISHED, BackupFolder
-from databus_core.database.sql.check_file import beside, flaw_in, opened_for_reading
+from databus_core.database.sql.check_file import beside, flaw_in, opened_for_reading, size_of
 from databus_core.errors import DatabaseDamagedError, DatabaseError
 from databus_core.files import make_folder, replace, sync_file, sync_folder
 from databus_core.model.clock import now
@@ -19,6 +19,9 @@ from databus_core.model.database_backup import DatabaseBackup
 PAGES_AT_ONCE = 256
 SHARE = 1 / 8
 """Part of the time that copying takes: disk and processor are for those who work."""
+HURRY_FROM = 16 << 20
+"""Bytes of the file's log from which on copying does not rest: the log grows until the copy is whole, and all that it
+has then goes to the file at once, behind which a commit of others waits."""
 SYNC_PAGES = 2 * PAGES_AT_ONCE
 """What is copied is handed to the disk after so many pages, so that no commit of others waits behind all of it."""
 
@@ -78,6 +81,8 @@ def copy(source: Path, target: Path, stop: Stop, *, share: float = SHARE) -> Non
 
     Raises Stopped, sqlite3.Error, OSError.
     """
+    log = beside(source, "-wal")
+    most = max(HURRY_FROM, size_of(log))  # it keeps the size that it had, whatever is in it
     target.unlink(missing_ok=True)
     target.touch(mode=0o600)  # nobody reads it who may not read the source
     begun = time.monotonic()
@@ -86,7 +91,8 @@ def copy(source: Path, target: Path, stop: Stop, *, share: float = SHARE) -> Non
         nonlocal begun
         if (total - remaining) % SYNC_PAGES < PAGES_AT_ONCE:
             sync_file(target)
-        stop.check((time.monotonic() - begun) * (1 / share - 1))
+        is_long = size_of(log) > most
+        stop.check(0.0 if is_long else (time.monotonic() - begun) * (1 / share - 1))
         begun = time.monotonic()
 
     with closing(opened_for_reading(source)) as reading, closing(sqlite3.connect(target)) as writing:
@@ -96,7 +102,7 @@ def copy(source: Path, target: Path, stop: Stop, *, share: float = SHARE) -> Non
         reading.execute("SELECT count(*) FROM sqlite_master").fetchone()  # else each change would let it begin anew
         reading.backup(writing, pages=PAGES_AT_ONCE, progress=rest)
         reading.execute("ROLLBACK")
-        if beside(source, "-wal").exists():
+        if log.exists():
             # Nothing of the log could go to the file meanwhile; else the next commit of others would bring all of it.
             reading.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
     shutil.copymode(source, target)
