@@ -97,7 +97,8 @@ class Breaker:
             self.passed_over = ""
 
     def _wait(self, policy: BreakerPolicy) -> timedelta:
-        return min(policy.wait * 2 ** min(self.tries, 30), max(policy.longest_wait, policy.wait))
+        first, longest = policy.wait.total_seconds(), max(policy.longest_wait, policy.wait).total_seconds()
+        return timedelta(seconds=min(first * 2.0 ** min(self.tries, 1000), longest))
 
     def try_now(self) -> None:
         """A person wants to know at once whether the target is up."""
