@@ -11,7 +11,7 @@ from sqlalchemy.schema import CreateSchema
 
 from databus_core.errors import DatabaseError, NotFoundError
 
-VERSION = "0010"
+VERSION = "0008"
 """Name of the newest migration; later ones sort after earlier ones."""
 VERSION_TABLE = "databus_version"
 

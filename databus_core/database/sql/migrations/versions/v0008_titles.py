@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context, op
 from sqlalchemy import column, table, update
 
-revision = "0010"
+revision = "0008"
 down_revision = "0007"
 
 
