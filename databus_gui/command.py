@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from databus_core.cli import app, run_headless
-from databus_core.cli.commands import TICKET, SafeOption, TicketArgument, named_ticket
+from databus_core.cli.app import TICKET, SafeOption, TicketArgument, named_ticket
 from databus_core.cli.terminal import err, errors_in_words, fail
 from databus_core.model.ticket import DispatcherTicket
 

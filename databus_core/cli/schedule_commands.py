@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from databus_core.cli import terminal
-from databus_core.cli.commands import (
+from databus_core.cli.app import (
     TICKET,
     ClientArgument,
     JsonOption,

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from databus_core.cli.commands import app
+from databus_core.cli import app
 from databus_core.errors import DatabaseDamagedError, DatabaseError
 from databus_core.model.attachment import Attachment
 from databus_core.model.client import ROOT
