@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from time import monotonic
@@ -16,6 +16,9 @@ from databus_core.plugins.database import Database
 
 HOLD_SECONDS = 5.0
 """How long somebody waits for an entry that somebody else works on."""
+
+REMOVED_AT_ONCE = 10_000
+"""Passengers that are held while they are purged."""
 
 LOGS_KEPT = 100
 """How many log ids an entry keeps: its first one and the latest."""
@@ -203,13 +206,36 @@ class Queue:
 
     def purge(self, client_passenger: str | None = None, before: datetime | None = None) -> int:
         """Remove completed passengers, all or those completed before a time; answers how many."""
-        ids = self._database.completed_ids(self._client_id, client_passenger, before)
-        return self._database.remove(self._client_id, ids) if ids else 0
+        return self._remove(lambda: self._database.completed_ids(self._client_id, client_passenger, before))
 
     def purge_surplus(self, client_passenger: str, *, count: int | None = None, size: int | None = None) -> int:
         """Remove the completed passengers that are too many, see Database.surplus_ids; answers how many."""
-        ids = self._database.surplus_ids(self._client_id, client_passenger, count=count, size=size)
-        return self._database.remove(self._client_id, ids) if ids else 0
+        return self._remove(
+            lambda: self._database.surplus_ids(self._client_id, client_passenger, count=count, size=size)
+        )
+
+    def _remove(self, find: Callable[[], list[str]]) -> int:
+        """Remove what is found, but for what somebody works on, or has changed by hand since it was found."""
+        removed = 0
+        with self.changes_by_hand() as changed:
+            ids = find()
+            for start in range(0, len(ids), REMOVED_AT_ONCE):
+                mine = self._take_free(ids[start : start + REMOVED_AT_ONCE])
+                try:
+                    if still := [internal_id for internal_id in mine if internal_id not in changed]:
+                        removed += self._database.remove(self._client_id, still)
+                finally:
+                    self.give_back(mine)
+        return removed
+
+    def _take_free(self, internal_ids: list[str]) -> list[str]:
+        """Hold those that nobody has, without waiting; answers which."""
+        try:
+            self._seats.take(internal_ids, 0)
+        except DatabaseError:
+            half = len(internal_ids) // 2
+            return [*self._take_free(internal_ids[:half]), *self._take_free(internal_ids[half:])] if half else []
+        return internal_ids
 
 
 def mention(entry: QueueEntry, log_id: str) -> None:

@@ -176,3 +176,32 @@ async def test_what_is_retried_departs_at_once_beside_the_schedule(tmp_path: Pat
     await until(lambda: len(stage.pushed) == 4)
     assert (stage.pulls, stage.waiting) == (1, ["3"])
     await dispatcher.shut_down()
+
+
+async def test_a_purge_leaves_whom_a_person_reopens_meanwhile_and_whom_somebody_works_on(
+    dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [completed(one) for one in entries(7)]
+    await seated(dispatcher, made)
+    reopened, held = made[2].internal_id, made[5].internal_id
+
+    def purge(storage: Storage) -> int:
+        database, of_client = storage.database, storage.queue(CLIENT)
+        completed_ids = database.completed_ids
+
+        def found(*asked: object) -> list[str]:
+            ids = completed_ids(*asked)  # type: ignore[arg-type]
+            of_client.set_step(reopened, "deliver", QueueStatus.INCOMPLETE)
+            return ids
+
+        monkeypatch.setattr(database, "completed_ids", found)
+        of_client.take([held])
+        removed = of_client.purge()
+        of_client.give_back([held])
+        return removed
+
+    assert await dispatcher.read(purge) == 5
+    assert set((await frozen(dispatcher)).ids) == {reopened, held}
+    monkeypatch.undo()
+    assert await dispatcher.read(lambda storage: storage.queue(CLIENT).purge()) == 1
+    assert (await frozen(dispatcher)).ids == (reopened,)
