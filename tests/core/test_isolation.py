@@ -327,8 +327,8 @@ def test_a_plug_in_that_hangs_does_not_keep_the_dispatcher_alive(tmp_path: Path,
         assert process.poll() is None, "the first signal lets the trip finish"
         begun = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 1, "the trip had errors"
-        assert time.monotonic() - begun < 10
+        assert process.wait(40) == 1, "the trip had errors"
+        assert time.monotonic() - begun < 40
     assert not children()
 
 
