@@ -329,7 +329,7 @@ def test_a_plug_in_that_hangs_does_not_keep_the_dispatcher_alive(tmp_path: Path,
         process.send_signal(signal.SIGTERM)
         assert process.wait(40) == 1, "the trip had errors"
         assert time.monotonic() - begun < 40
-    assert not children()
+    wait_for(lambda: not children())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -342,7 +342,7 @@ def test_shutting_down_lets_the_trip_in_a_process_finish(tmp_path: Path) -> None
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     assert sorted(path.name for path in (tmp_path / "target").iterdir()) == ["a", "b"]
-    assert not children()
+    wait_for(lambda: not children())
 
 
 # Commands -----------------------------------------------------------------------------------------------------------
