@@ -31,6 +31,7 @@ COMPARED = [
     ("Databus, PostgreSQL, each", "DBOS, PostgreSQL"),
     ("Databus, PostgreSQL, each", "Procrastinate, PostgreSQL"),
     ("Databus, PostgreSQL, grouped", "Procrastinate, PostgreSQL"),
+    ("Databus, PostgreSQL, grouped", "Procrastinate, batches"),
 ]
 
 
@@ -69,6 +70,7 @@ class Measuring:
             return {
                 "Huey, SQLite": self._peer("huey_peer", str(Path(folder) / "huey.sqlite")),
                 "Procrastinate, PostgreSQL": self._peer("procrastinate_peer", self._address("postgresql")),
+                "Procrastinate, batches": self._peer("procrastinate_peer", self._address("postgresql"), "together"),
                 "DBOS, PostgreSQL": self._peer("dbos_peer", self._address("postgresql+psycopg")),
                 **{
                     f"Databus, {where}, {mode}": asyncio.run(self._databus(Path(folder) / f"{where} {mode}", mode, url))
@@ -77,9 +79,9 @@ class Measuring:
                 },
             }
 
-    def _peer(self, name: str, address: str) -> float:
+    def _peer(self, name: str, address: str, *others: str) -> float:
         program = Path(__file__).with_name(f"{name}.py")
-        command = [str(self._python), str(program), address, str(self._jobs)]
+        command = [str(self._python), str(program), address, str(self._jobs), *others]
         return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()[-1])
 
     async def _databus(self, folder: Path, mode: str, url: Callable[[], str]) -> float:
