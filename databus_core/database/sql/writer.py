@@ -26,10 +26,6 @@ COMMIT_SECONDS = 0.05
 """A commit takes in what comes meanwhile, up to so many jobs and for so long."""
 
 
-class _Undone(Exception):
-    """The database undid more than it was asked to."""
-
-
 class _Job:
     def __init__(self, work: Callable[[Connection], Any]) -> None:
         self.work = work
@@ -39,8 +35,9 @@ class _Job:
 class Writer:
     """Owns the only connection that writes.
 
-    A commit waits for the disk; shared by all who wait, it costs each a part. A job that fails is undone alone. When
-    the connection is lost before a commit, the work is done once more on a new one: nothing of it had been kept.
+    A commit waits for the disk; shared by all who wait, it costs each a part. When a job fails, or the connection is
+    lost, before the commit, nothing of it was kept: each job is done once more, in a transaction of its own. So work
+    may run twice, and its second run counts. (Savepoints would spare that, and cost as much as a small job.)
     """
 
     def __init__(
@@ -87,65 +84,43 @@ class Writer:
 
     def _commit(self) -> None:
         """Do what waits, the oldest first, and commit."""
-        done: list[tuple[_Job, Any]] = []
+        jobs: list[_Job] = []
+        results: list[Any] = []
         until = time.monotonic() + COMMIT_SECONDS
-        job: _Job | None = self._jobs.popleft()
         try:
             with self._connected().begin():
-                if not self._jobs:  # alone: the transaction itself undoes what fails, and costs less
-                    done.append((job, job.work(self._connected())))
-                    job = None
-                while job is not None:
-                    self._do(job, done)
-                    job = None
-                    if self._jobs and len(done) < JOBS_OF_COMMIT and time.monotonic() <= until:
-                        job = self._jobs.popleft()
+                while self._jobs and len(jobs) < JOBS_OF_COMMIT and (not jobs or time.monotonic() <= until):
+                    jobs.append(self._jobs.popleft())
+                    results.append(jobs[-1].work(self._connected()))
         except BaseException as error:  # noqa: BLE001 - whoever waits for a job must hear what became of it
-            self._undone([*(each for each, _ in done), *([job] if job else [])], error)
-            return
-        for each, result in done:
-            each.outcome.set_result(result)
-
-    def _do(self, job: _Job, done: list[tuple[_Job, Any]]) -> None:
-        """One job inside the transaction. Raises only what is everybody's failure: that all of it is undone."""
-        connection = self._connected()
-        savepoint = connection.begin_nested()
-        try:
-            result = job.work(connection)
-            savepoint.commit()
-        except Exception as error:
-            self._forget()
-            if _lost(error):
-                raise
-            job.outcome.set_exception(error)
-            try:
-                savepoint.rollback()
-            except exc.DBAPIError as gone:
-                raise _Undone from gone  # SQLite does so when the disk is full
+            self._undone(jobs, error)
         else:
-            done.append((job, result))
+            for job, result in zip(jobs, results, strict=True):
+                job.outcome.set_result(result)
 
     def _undone(self, jobs: list[_Job], error: BaseException) -> None:
-        """A transaction came to nothing: its jobs are done once more, each alone, where that may help."""
+        """A transaction came to nothing: where it was not one job's own failure, each is done once more, alone."""
         self._forget()
-        waiting = [job for job in jobs if not job.outcome.done()]
         if _lost(error):
             self._disconnect()
-        elif not isinstance(error, _Undone):
-            for job in waiting:
+        elif len(jobs) == 1 or not isinstance(error, Exception):
+            for job in jobs:
                 job.outcome.set_exception(error)
             return
-        for job in waiting:
-            try:
-                with self._connected().begin():
-                    result = job.work(self._connected())
-            except Exception as again:  # noqa: BLE001 - it is raised where the job came from
-                self._forget()
-                if _lost(again):
-                    self._disconnect()
-                job.outcome.set_exception(again)
-            else:
-                job.outcome.set_result(result)
+        for job in jobs:
+            self._do_alone(job)
+
+    def _do_alone(self, job: _Job) -> None:
+        try:
+            with self._connected().begin():
+                result = job.work(self._connected())
+        except Exception as error:  # noqa: BLE001 - it is raised where the job came from
+            self._forget()
+            if _lost(error):
+                self._disconnect()
+            job.outcome.set_exception(error)
+        else:
+            job.outcome.set_result(result)
 
     def _connected(self) -> Connection:
         if self._connection is None:
