@@ -84,12 +84,13 @@ class Writer:
 
     def _commit(self) -> None:
         """Do what waits, the oldest first, and commit."""
-        jobs: list[_Job] = []
+        jobs = [self._jobs.popleft()]
         results: list[Any] = []
         until = time.monotonic() + COMMIT_SECONDS
         try:
             with self._connected().begin():
-                while self._jobs and len(jobs) < JOBS_OF_COMMIT and (not jobs or time.monotonic() <= until):
+                results.append(jobs[0].work(self._connected()))
+                while self._jobs and len(jobs) < JOBS_OF_COMMIT and time.monotonic() <= until:
                     jobs.append(self._jobs.popleft())
                     results.append(jobs[-1].work(self._connected()))
         except BaseException as error:  # noqa: BLE001 - whoever waits for a job must hear what became of it
