@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -133,6 +133,12 @@ class TableModel(QAbstractTableModel, Generic[RowT]):
         page = self._pages.get(number // PAGE)
         place = number % PAGE
         return page[place] if page is not None and place < len(page) else None
+
+    def rows_here(self, first: int, number: int) -> Iterator[RowT]:
+        """Of so many rows from that one on, those whose pages are here, in their order."""
+        for page, rows in sorted(self._pages.items()):
+            begin = page * PAGE
+            yield from rows[max(0, first - begin) : max(0, first + number - begin)]
 
     def number_of(self, row_id: str) -> int | None:
         """Where the row of that id is, among those whose pages are here."""

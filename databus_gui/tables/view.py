@@ -110,9 +110,9 @@ class TableView(QTableView, Generic[RowT]):
         return index.data(ROW_ROLE)
 
     def chosen_rows(self) -> list[RowT]:
-        """The selected rows that are here, from top to bottom."""
-        numbers = sorted({index.row() for index in self.selectionModel().selectedRows()})
-        return [row for row in map(self.table_model.row, numbers) if row is not None]
+        """The selected rows that are here, from top to bottom. Costs the same when a million others are selected."""
+        places = sorted(self.chosen_places())
+        return [row for first, number in places for row in self.table_model.rows_here(first, number)]
 
     def chosen_places(self) -> list[tuple[int, int]]:
         """The selected rows, here or not: the number of the first and how many follow each other, for each bunch."""

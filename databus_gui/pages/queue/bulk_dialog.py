@@ -27,7 +27,7 @@ from databus_gui.slots import async_slot, start
 from databus_gui.theme import Meaning
 from databus_gui.widgets.long_text import TextReader
 
-WIDTH = 520
+WIDTH, LIST_HEIGHT = 520, 180
 REFUSED_SHOWN = 1000
 """Passengers that could not be changed and are listed."""
 
@@ -56,6 +56,7 @@ class BulkDialog(QDialog):
         self.word.textChanged.connect(self._enable)
         self.progress = QProgressBar()
         self.refused = TextReader()
+        self.refused.setMinimumHeight(LIST_HEIGHT)
         self.refused.setAccessibleName(tr("Passengers that could not be changed"))
         self.buttons = QDialogButtonBox()
         self.do = QPushButton(self._deed.title)

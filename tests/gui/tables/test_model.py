@@ -177,6 +177,26 @@ def test_several_selected_rows_follow_their_ids(view_of: Callable, run: Callable
     assert view.chosen_rows() == [9, 2]
 
 
+def test_of_a_million_selected_rows_those_that_are_here_are_told_in_their_order(
+    qtbot: QtBot, view_of: Callable
+) -> None:
+    view = view_of(store := Store(list(range(1_000_000))))
+    view.scrollToBottom()
+    qtbot.waitUntil(lambda: view.table_model.row(999_999) == 999_999)
+    view.selectAll()
+    assert view.chosen_places() == [(0, 1_000_000)]
+    chosen = view.chosen_rows()
+    assert chosen[:PAGE] == store.numbers[:PAGE]
+    assert chosen[-1] == 999_999
+    assert chosen == sorted(chosen)
+    assert len(chosen) <= PAGE * PAGES_KEPT
+    view.clearSelection()
+    both = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
+    for number in (999_999, 3, 4, 500_000):
+        view.selectionModel().select(view.table_model.index(number, 0), both)
+    assert view.chosen_rows() == [3, 4, 999_999]
+
+
 def test_an_answer_to_an_older_question_is_dropped(loop: FairLoop, run: Callable) -> None:
     store = Store([1, 2, 3])
     model = make_model(store)
