@@ -15,7 +15,7 @@ from databus_core.engine import guard
 from databus_core.engine.guard import Guard
 from databus_core.errors import PermanentError
 from tests.support.engines import JSON_FILES, SQLITE, Engine
-from tests.support.stage import BATCH_PUSHER, PUSHER, Stage, ticket_on
+from tests.support.stage import BATCH_PUSHER, PUSHER, Stage, down, nothing, ticket_on
 from tests.support.trips import Breakers, Clock, trips_by, trips_on
 
 pytestmark = pytest.mark.parametrize("engine", [JSON_FILES, SQLITE], ids=str)
@@ -26,14 +26,6 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
-
-
-def down(*_: object) -> None:
-    raise ConnectionError("the target is down")
-
-
-def fine(*_: object) -> None:
-    """Nothing goes wrong."""
 
 
 def down_for(*external_ids: str) -> Callable[..., Any]:
@@ -135,7 +127,7 @@ async def test_waits_are_ignored_when_a_person_wants_the_trip(engine: Engine, tm
     stage.on_push = down
     async with trips_on(engine, tmp_path, stage.client_passenger()) as trips:
         await trips.depart()
-        stage.on_push = fine
+        stage.on_push = nothing
         await trips.depart()
         assert stage.pushed == []
         await trips.drive()
@@ -162,7 +154,7 @@ async def test_a_source_that_goes_on_offering_is_told_no_oftener_than_the_policy
         assert (step.status, step.attempts) == (QueueStatus.FAILED, 3)
         assert {number for _, number in stage.pushed} == {"2"}
         await trips.set_step("1", step.name, QueueStatus.INCOMPLETE)
-        stage.on_notify = fine
+        stage.on_notify = nothing
         await trips.depart()
         assert ("erp", "1") in stage.pushed
         assert stage.waiting == []
@@ -175,7 +167,7 @@ async def test_a_source_that_offers_one_passenger_twice_has_it_delivered_once(
     stage.on_notify = lambda external_id: down() if external_id == "2" else None
     async with trips_on(engine, tmp_path, stage.client_passenger(pushers=["erp"])) as trips:
         await trips.depart()
-        stage.on_notify = fine
+        stage.on_notify = nothing
         stage.waiting = ["2", "2", "1"]
         clock.turn(hours=1)
         await trips.depart()
@@ -234,7 +226,7 @@ async def test_a_breaker_opens_tries_one_and_closes_over_trips_and_restarts(
     clock.turn(seconds=181)
     assert await trip() == 1, "no wait is longer than the longest"
     assert heard.heard == [("erp", True)]
-    stage.on_push = fine
+    stage.on_push = nothing
     clock.turn(seconds=181)
     await trip()
     assert heard.heard == [("erp", True), ("erp", False)]
@@ -286,7 +278,7 @@ async def test_a_batch_that_fails_opens_it_for_its_first_wait(engine: Engine, tm
         await trips.depart()
         assert [len(batch) for batch in stage.batches] == [10, 1], "a canary is one passenger"
         clock.turn(seconds=121)
-        stage.on_batch = fine
+        stage.on_batch = nothing
         await trips.depart()
         assert [len(batch) for batch in stage.batches] == [10, 1, 1, 10, 10, 4]
         assert heard.heard == [("erp", True), ("erp", False)]
@@ -383,7 +375,7 @@ async def test_the_limit_holds_when_trips_end_without_a_word(
     arrive = Guard.arrive
     for number in range(14):
         # What a killed process leaves: nothing is stored at the end of every third trip.
-        monkeypatch.setattr(Guard, "arrive", arrive if number % 3 else fine)
+        monkeypatch.setattr(Guard, "arrive", arrive if number % 3 else nothing)
         async with trips_by(ticket) as trips:
             await trips.depart()
         clock.turn(seconds=23)
@@ -435,7 +427,7 @@ async def test_one_that_failed_holds_back_those_of_its_key_behind_it_and_no_othe
         await trips.depart()
         assert (pushed("a"), pushed("b"), pushed("c")) == ([], ["b1", "b2"], ["c1"])
         stage.waiting += ["a4", "b3"]
-        stage.on_push = stage.on_batch = fine
+        stage.on_push = stage.on_batch = nothing
         await trips.depart()
         assert (pushed("a"), pushed("b")) == ([], ["b1", "b2", "b3"]), "those behind one that waits wait, too"
     clock.turn(minutes=2)
@@ -467,6 +459,6 @@ async def test_who_was_not_notified_holds_back_its_key_and_not_itself(engine: En
     async with trips_on(engine, tmp_path, stage.client_passenger(ordered_by="customer", retry=AT_ONCE)) as trips:
         await trips.depart()
         assert stage.pushed == []
-        stage.on_notify = fine
+        stage.on_notify = nothing
         await trips.depart()
         assert [number for pusher, number in stage.pushed if pusher == "erp"] == ["a1", "a2"]

@@ -13,7 +13,7 @@ import pytest
 from databus_core import Dispatcher, DispatcherTicket, NotYet, Passenger
 from databus_core.model.query import LogQuery
 from tests.support.engines import JSON_FILES, SQLITE, Engine
-from tests.support.stage import Stage, ticket_on
+from tests.support.stage import Stage, down, nothing, ticket_on
 from tests.support.trips import Clock, Trips
 from tests.support.waiting import until
 
@@ -26,14 +26,6 @@ NEVER = {"failures": 0}
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
-
-
-def down(*_: object) -> None:
-    raise ConnectionError("the target is down")
-
-
-def fine(*_: object) -> None:
-    """Nothing goes wrong."""
 
 
 def hourly(stage: Stage, **options: Any) -> dict[str, Any]:
@@ -86,7 +78,7 @@ async def test_an_attempt_is_made_at_its_time_and_nothing_is_pulled_for_it(
         clock.turn(seconds=119)
         await at_rest(trips)
         assert (await trips.step("1", "erp")).attempts == 1
-        stage.on_push = fine
+        stage.on_push = nothing
         clock.turn(seconds=2)
         await at_rest(trips)
         assert stage.pushed == [("erp", "1")]
@@ -112,7 +104,7 @@ async def test_what_comes_due_while_no_dispatcher_runs_departs_at_the_start(
             clock.turn(minutes=3)
             await at_rest(trips)
         assert (await trips.step("1", "erp")).attempts == 3
-    stage.on_push = fine
+    stage.on_push = nothing
     clock.turn(minutes=3)
     async with driving(ticket) as trips:
         await until(lambda: stage.pushed == [("erp", "1")])
@@ -137,7 +129,7 @@ async def test_paused_it_rests_and_departs_in_active_hours_only(engine: Engine, 
         clock.turn(minutes=5)
         await at_rest(trips)
         assert (await trips.step("1", "erp")).attempts == 1
-        stage.on_push = fine
+        stage.on_push = nothing
         await trips.dispatcher.resume_route("demo", "orders")
         await at_rest(trips)
         assert stage.pushed == [("erp", "1")]
@@ -166,7 +158,7 @@ async def test_a_canary_departs_when_its_breaker_says_so(engine: Engine, tmp_pat
     ) as trips:
         await until(lambda: stage.pulls == 1)
         await at_rest(trips)
-        stage.on_push = fine
+        stage.on_push = nothing
         clock.turn(seconds=61)
         await at_rest(trips)
         assert stage.pushed == [("erp", "2"), ("erp", "3")]

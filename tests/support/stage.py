@@ -28,6 +28,11 @@ def nothing(*_: object) -> None:
     """The default of every hook."""
 
 
+def down(*_: object) -> None:
+    """A hook for what cannot be reached."""
+    raise ConnectionError("the target is down")
+
+
 @dataclass
 class Stage:
     """What waits in the source, what reached the target, and hooks that a test sets to make things go wrong."""
